@@ -1,0 +1,86 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Quota.Shared.Pricing;
+
+namespace Quota.Shared.ControlPlane;
+
+/// <summary>
+/// Everything a gateway needs to decide without asking: who may call, under which limits, at which prices.
+/// The core serves it at <c>GET /internal/v1/snapshot</c>; stand-alone, <c>quota.yaml</c> becomes one.
+/// </summary>
+public sealed record ControlSnapshot
+{
+    /// <summary>Changes whenever anything else here does; the ETag.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>Milliseconds that a test clock is ahead of real time; absent in production.</summary>
+    public long? ClockOffsetMs { get; init; }
+
+    /// <summary>Base64 of the key that API-key secrets are hashed with.</summary>
+    public required string Pepper { get; init; }
+
+    public IReadOnlyList<SnapshotOrg> Orgs { get; init; } = [];
+
+    public IReadOnlyList<SnapshotKey> Keys { get; init; } = [];
+
+    public IReadOnlyList<SnapshotLimit> Limits { get; init; } = [];
+
+    public IReadOnlyList<ModelPrice> Prices { get; init; } = [];
+}
+
+/// <summary>A paying organisation. <paramref name="Id"/> is 32 lower-case hex digits, never reused; <paramref name="Code"/> its external id.</summary>
+public sealed record SnapshotOrg(string Id, string Code, string Timezone, string Currency);
+
+/// <summary>An API key that works now. Revoked keys are simply absent.</summary>
+public sealed record SnapshotKey
+{
+    /// <summary>32 lower-case hex digits.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Lower-case hex of HMAC-SHA-256 over the secret (see <see cref="KeyHash"/>).</summary>
+    public required string Hash { get; init; }
+
+    public required string OrgId { get; init; }
+
+    public string? TeamId { get; init; }
+
+    /// <summary>External id of the team.</summary>
+    public string? Team { get; init; }
+
+    public string? UserId { get; init; }
+
+    /// <summary>External id of the user.</summary>
+    public string? User { get; init; }
+
+    /// <summary>External id of the subscription that pays for this key's calls.</summary>
+    public string? Subscription { get; init; }
+
+    public string? Environment { get; init; }
+
+    /// <summary>Model globs (<c>*</c>, <c>?</c>); empty allows every model.</summary>
+    public IReadOnlyList<string> AllowedModels { get; init; } = [];
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+}
+
+/// <summary>A limit with its node resolved to an internal id.</summary>
+public sealed record SnapshotLimit
+{
+    public required string Code { get; init; }
+
+    public required string OrgId { get; init; }
+
+    /// <summary>Internal id of the org, team, user or key that it limits.</summary>
+    public required string NodeId { get; init; }
+
+    /// <summary>For people: <c>acme/research</c>.</summary>
+    public required string Scope { get; init; }
+
+    public required LimitTerms Terms { get; init; }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ControlSnapshot))]
+public sealed partial class SnapshotJson : JsonSerializerContext;

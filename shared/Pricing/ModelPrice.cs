@@ -1,0 +1,53 @@
+using Quota.Shared.Amounts;
+
+namespace Quota.Shared.Pricing;
+
+/// <summary>What one model costs, per million tokens, as decimal text on the wire and <c>decimal</c> in code.</summary>
+/// <remarks>A price that is absent is unknown, never 0: <see cref="CachedInput"/> and <see cref="CacheWrite"/> fall back to <see cref="Input"/>.</remarks>
+public sealed record ModelPrice
+{
+    public required string Provider { get; init; }
+
+    /// <summary>The routed model's exact name, e.g. <c>gpt-4o-mini</c>.</summary>
+    public required string Model { get; init; }
+
+    public required string Currency { get; init; }
+
+    /// <summary>Per million input tokens, 0 or more, at most 12 decimals.</summary>
+    public required decimal Input { get; init; }
+
+    public decimal? CachedInput { get; init; }
+
+    public decimal? CacheWrite { get; init; }
+
+    /// <summary>Per million output tokens, reasoning included.</summary>
+    public required decimal Output { get; init; }
+
+    /// <summary>The model's context window, tokens; used as the bound of inputs that cannot be counted (images, audio).</summary>
+    public long? MaxInputTokens { get; init; }
+
+    /// <summary>The most output tokens one choice may have; used as the bound when the client names none.</summary>
+    public long? MaxOutputTokens { get; init; }
+
+    /// <summary>Names this price in events, e.g. <c>openai/gpt-4o-mini@2026-11-01T00:00:00Z</c>.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>Every mistake of this price, each naming field, value, rule; empty when it is usable.</summary>
+    public IEnumerable<(string Field, string Problem)> Mistakes()
+    {
+        if (!Amounts.Currency.TryParse(Currency, out _))
+            yield return ("currency", $"'{Currency}' is not a currency: three letters such as USD");
+        foreach (var (field, value) in new[] { ("input", (decimal?)Input), ("cached_input", CachedInput), ("cache_write", CacheWrite), ("output", Output) })
+        {
+            if (value is < 0 or > 1_000_000)
+                yield return (field, $"{value} must lie between 0 and 1000000 per million tokens");
+            else if (value is { } price && decimal.Truncate(price * 1_000_000_000_000m) != price * 1_000_000_000_000m)
+                yield return (field, $"{value} has more than 12 decimals");
+        }
+        foreach (var (field, value) in new[] { ("max_input_tokens", MaxInputTokens), ("max_output_tokens", MaxOutputTokens) })
+        {
+            if (value is < 1 or > 1_000_000_000)
+                yield return (field, $"{value} must lie between 1 and 1000000000");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using System.Text.Json;
+
+namespace Quota.Shared.Usage;
+
+/// <summary>
+/// One upstream attempt, written down once by the gateway and billed by the core. These are the measured facts: their bytes are
+/// the event's identity and never change when it is resent. What the call is worth to the org is an annotation (<see cref="SettledSpend"/>).
+/// </summary>
+public sealed record UsageEvent
+{
+    /// <summary>UUIDv7, also the answer's <c>x-request-id</c>.</summary>
+    public required Guid Id { get; init; }
+
+    public required Guid RequestId { get; init; }
+
+    public int Attempt { get; init; } = 1;
+
+    /// <summary>Always <c>gateway</c>: the instance is an attribute, not part of the identity.</summary>
+    public string Source { get; init; } = "gateway";
+
+    /// <summary>The id kept in the spool folder of the gateway that wrote this event.</summary>
+    public required string Instance { get; init; }
+
+    /// <summary>Gapless per instance, from 1.</summary>
+    public required long Seq { get; init; }
+
+    /// <summary>What the event counts as for billable metrics.</summary>
+    public string Code { get; init; } = "llm.request";
+
+    /// <summary>Redis time of the reserve: alone chooses windows, price and billing period.</summary>
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary><c>redis</c>, or <c>gateway</c> when the store was unreachable and policy admitted the call.</summary>
+    public required string AtSource { get; init; }
+
+    public required string Org { get; init; }
+
+    public string? Team { get; init; }
+
+    public string? User { get; init; }
+
+    public required string KeyId { get; init; }
+
+    /// <summary>External id of the subscription that pays, when the key names one.</summary>
+    public string? Subscription { get; init; }
+
+    public string? Environment { get; init; }
+
+    public required string Provider { get; init; }
+
+    public required string Upstream { get; init; }
+
+    public required string Route { get; init; }
+
+    /// <summary>The routed model.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The model the provider says it used.</summary>
+    public string? ResponseModel { get; init; }
+
+    public required bool Stream { get; init; }
+
+    public required DateTimeOffset StartedAt { get; init; }
+
+    public DateTimeOffset? FirstByteAt { get; init; }
+
+    public required DateTimeOffset EndedAt { get; init; }
+
+    /// <summary>One of <see cref="UsageStatus"/>.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>What the upstream answered; absent when it never did.</summary>
+    public int? HttpStatus { get; init; }
+
+    public string? ProviderRequestId { get; init; }
+
+    public required UsageCounts Usage { get; init; }
+
+    /// <summary>True when the provider did not report usage and it was counted from what passed.</summary>
+    public bool Estimated { get; init; }
+
+    /// <summary>The provider's own usage object, verbatim.</summary>
+    public JsonElement? UsageRaw { get; init; }
+
+    public string? PriceVersion { get; init; }
+
+    /// <summary>What the vendor charges by the price book: decimal text in <see cref="Currency"/>.</summary>
+    public string? Cost { get; init; }
+
+    /// <summary>What was held for it on money limits: decimal text in <see cref="Currency"/>.</summary>
+    public string? Held { get; init; }
+
+    public string? Currency { get; init; }
+
+    /// <summary>The counters this call was counted on, so that a seed does not count it again.</summary>
+    public IReadOnlyList<string> Counted { get; init; } = [];
+}
+
+/// <summary>How a call ended.</summary>
+public static class UsageStatus
+{
+    public const string Completed = "completed";
+
+    /// <summary>The client went away.</summary>
+    public const string Cancelled = "cancelled";
+
+    /// <summary>The upstream answered an error, could not be reached, or broke off before anything was served.</summary>
+    public const string Failed = "failed";
+
+    /// <summary>The answer broke off after something was served.</summary>
+    public const string CutOff = "cut_off";
+
+    /// <summary>The gateway died during the call; found again at its next start.</summary>
+    public const string Abandoned = "abandoned";
+
+    public static readonly IReadOnlySet<string> All = new HashSet<string> { Completed, Cancelled, Failed, CutOff, Abandoned };
+}
+
+/// <summary>The annotation that follows an event: what it added to the org's spend counter, decimal text.</summary>
+public sealed record SettledSpend(Guid Id, string Spend, string Currency);
