@@ -1,0 +1,45 @@
+using System.Net.Http.Headers;
+using Quota.Gateway.Forwarding;
+using Quota.Shared.Hosting;
+
+namespace Quota.Gateway.ControlPlane;
+
+/// <summary>Keys, limits, prices and upstreams: from the core, or from <c>quota.yaml</c>.</summary>
+internal static class ControlPlaneRegistration
+{
+    public static IServiceCollection AddControlPlane(this IServiceCollection services, ControlPlaneOptions options, Settings settings)
+    {
+        List<string> mistakes = [];
+        var file = QuotaFile.Read(options.File, options.Url is null, mistakes);
+        mistakes.ForEach(mistake => settings.Report.Add("quota.yaml", mistake));
+        settings.Report.ThrowIfAny();
+
+        services.AddSingleton(options).AddSingleton<SnapshotFile>().AddSingleton<CurrentControl>().AddHostedService<QuotaFileWatcher>();
+        services.AddSingleton(_ =>
+        {
+            var upstreams = new UpstreamTable();
+            upstreams.Replace(file!.Upstreams);
+            return upstreams;
+        });
+        if (options.Url is null)
+            return services.AddSingleton<IStartupFilter>(provider => new FirstSnapshot(provider.GetRequiredService<CurrentControl>(), file!, provider.GetRequiredService<GatewayClock>()));
+        services.AddHttpClient<ControlSnapshotClient>(http =>
+        {
+            http.BaseAddress = new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
+            http.Timeout = TimeSpan.FromSeconds(5);
+            http.MaxResponseContentBufferSize = ControlSnapshotClient.MaxBytes;
+            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
+        });
+        return services.AddHostedService<SnapshotRefresher>();
+    }
+
+    /// <summary>Stand-alone, the file's snapshot is in force before the first request.</summary>
+    private sealed class FirstSnapshot(CurrentControl control, QuotaFile file, GatewayClock clock) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next)
+        {
+            control.Replace(file.Snapshot!, clock.RealNow);
+            return next;
+        }
+    }
+}

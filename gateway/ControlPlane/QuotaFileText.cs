@@ -1,0 +1,93 @@
+namespace Quota.Gateway.ControlPlane;
+
+// The shape of quota.yaml as people write it; names are the file's words in snake_case. An unknown word is a mistake.
+// Words that the gateway does not act on yet are listed so that they are refused by name instead of being ignored.
+
+internal sealed class QuotaFileText
+{
+    public Dictionary<string, UpstreamText> Upstreams { get; set; } = [];
+    public Dictionary<string, OrgText> Orgs { get; set; } = [];
+    public List<KeyText> Keys { get; set; } = [];
+    public List<LimitText> Limits { get; set; } = [];
+    public PricesText? Prices { get; set; }
+    public object? Aliases { get; set; }
+}
+
+internal sealed class UpstreamText
+{
+    public string? Protocol { get; set; }
+    public string? BaseUrl { get; set; }
+    public CredentialText? Credential { get; set; }
+    public List<string> Models { get; set; } = [];
+}
+
+internal sealed class CredentialText
+{
+    public string? Env { get; set; }
+}
+
+internal sealed class OrgText
+{
+    public string Timezone { get; set; } = "UTC";
+    public string Currency { get; set; } = "USD";
+    public Dictionary<string, TeamText> Teams { get; set; } = [];
+}
+
+internal sealed class TeamText
+{
+    public List<string> Users { get; set; } = [];
+}
+
+internal sealed class KeyText
+{
+    public string? Name { get; set; }
+    public string? Secret { get; set; }
+    public string? Sha256 { get; set; }
+    public string? Scope { get; set; }
+    public List<string> Models { get; set; } = [];
+    public string? Environment { get; set; }
+}
+
+internal sealed class LimitText
+{
+    public string? Code { get; set; }
+    public string? Scope { get; set; }
+    public string? Key { get; set; }
+    public string? Meter { get; set; }
+    public string? Amount { get; set; }
+    public WindowText? Window { get; set; }
+    public string Mode { get; set; } = "hard";
+    public object? Each { get; set; }
+    public object? Selector { get; set; }
+    public object? Thresholds { get; set; }
+    public object? Hold { get; set; }
+    public object? Clamp { get; set; }
+    public object? Overrides { get; set; }
+}
+
+internal sealed class WindowText
+{
+    public string? Kind { get; set; }
+    public string? Every { get; set; }
+    public long? Burst { get; set; }
+    public string? Timezone { get; set; }
+}
+
+internal sealed class PricesText
+{
+    public Dictionary<string, PriceText> Models { get; set; } = [];
+    public string Unknown { get; set; } = "refuse";
+    public object? Import { get; set; }
+}
+
+internal sealed class PriceText
+{
+    public string? Provider { get; set; }
+    public string? Currency { get; set; }
+    public string? Input { get; set; }
+    public string? CachedInput { get; set; }
+    public string? CacheWrite { get; set; }
+    public string? Output { get; set; }
+    public long? MaxInputTokens { get; set; }
+    public long? MaxOutputTokens { get; set; }
+}

@@ -1,0 +1,37 @@
+using Quota.Gateway.Forwarding;
+
+namespace Quota.Gateway.ControlPlane;
+
+/// <summary>Reads <c>quota.yaml</c> again when it changes, within a second. A file with mistakes changes nothing.</summary>
+internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamTable upstreams, CurrentControl control, GatewayClock clock, ILogger<QuotaFileWatcher> log)
+    : BackgroundService
+{
+    private DateTime _read = File.GetLastWriteTimeUtc(options.File);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            var written = File.GetLastWriteTimeUtc(options.File);
+            if (written == _read)
+                continue;
+            _read = written;
+            Reread();
+        }
+    }
+
+    internal void Reread()
+    {
+        List<string> mistakes = [];
+        if (QuotaFile.Read(options.File, options.Url is null, mistakes) is not { } file)
+        {
+            log.FileHasMistakes(options.File, string.Join('\n', mistakes));
+            return;
+        }
+        upstreams.Replace(file.Upstreams);
+        if (file.Snapshot is { } snapshot)
+            control.Replace(snapshot, clock.RealNow);
+        log.FileReread(options.File);
+    }
+}

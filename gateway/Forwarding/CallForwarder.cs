@@ -1,0 +1,62 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text;
+using Quota.Gateway.Limits;
+using Quota.Gateway.Metering;
+using Quota.Gateway.Providers;
+using Quota.Shared.Usage;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Quota.Gateway.Forwarding;
+
+/// <summary>Sends a begun call upstream through YARP and sees to it that it ends, however it ends.</summary>
+internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions options) : IDisposable
+{
+    private readonly ForwarderRequestConfig _config = new() { ActivityTimeout = options.Timeout };
+
+    private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
+    {
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        UseCookies = false,
+        EnableMultipleHttp2Connections = true,
+        ActivityHeadersPropagator = null,
+        ConnectTimeout = options.ConnectTimeout,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,   // a client's header value in UTF-8 is no reason to fail its call
+    });
+
+    /// <summary>Null when the upstream's answer went to the client, else what to tell the client instead.</summary>
+    public async Task<Refusal?> ForwardAsync(HttpContext context, Upstream upstream, string route, ProviderRequest request, CallMeter call, Hold hold)
+    {
+        MemoryMarshal.TryGetArray(request.Body, out var bytes);   // always an array: rented, or spliced
+        context.Request.Body = new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false);
+        context.Request.ContentLength = request.Body.Length;
+        context.Request.Headers.TransferEncoding = default;
+        var transformer = new CallTransformer(upstream, route, request, call, hold);
+        var error = ForwarderError.Request;
+        try
+        {
+            error = await yarp.SendAsync(context, upstream.BaseUrl.AbsoluteUri, _http, _config, transformer);
+        }
+        finally
+        {
+            await call.EndAsync(StatusOf(error, context, call));   // nothing to do when the last byte has ended it
+        }
+        if (error == ForwarderError.None || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
+            return null;
+        return error == ForwarderError.RequestTimedOut ? new Refusal.UpstreamSilent() : new Refusal.UpstreamUnreachable();
+    }
+
+    private static string StatusOf(ForwarderError error, HttpContext context, CallMeter call)
+    {
+        if (error == ForwarderError.None)
+            return UsageStatus.Completed;
+        if (context.RequestAborted.IsCancellationRequested)
+            return UsageStatus.Cancelled;   // the upstream may have worked for it: estimated, never nothing
+        return call.HasServed ? UsageStatus.CutOff : UsageStatus.Failed;
+    }
+
+    public void Dispose() => _http.Dispose();
+}

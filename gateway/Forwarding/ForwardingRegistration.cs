@@ -1,0 +1,28 @@
+using Quota.Gateway.Providers;
+using Quota.Shared.Hosting;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Quota.Gateway.Forwarding;
+
+/// <summary>The data port: metered routes of every adapter, and a refusal for all others.</summary>
+internal static class ForwardingRegistration
+{
+    public static IServiceCollection AddForwarding(this IServiceCollection services, Settings settings) =>
+        services.AddSingleton(ForwardingOptions.Read(settings)).AddHttpForwarder().AddSingleton<CallForwarder>().AddSingleton<CallHandler>();
+
+    public static void MapCalls(this IApplicationBuilder app)
+    {
+        var handler = app.ApplicationServices.GetRequiredService<CallHandler>();
+        var adapters = app.ApplicationServices.GetServices<IProviderAdapter>().ToArray();
+        var routes = adapters.SelectMany(adapter => adapter.Routes.Select(route => (route, adapter))).ToDictionary(pair => pair.route, pair => pair.adapter);
+        app.Run(context =>
+        {
+            var path = context.Request.Path.Value ?? "/";
+            return HttpMethods.IsPost(context.Request.Method) && routes.TryGetValue(path, out var adapter)
+                ? handler.HandleAsync(context, adapter, path)
+                : RefusalWriter.WriteAsync(context, adapters[0].Refuse(new Refusal.UnknownRoute(context.Request.Method, Shown(path))));
+        });
+    }
+
+    private static string Shown(string path) => path.Length <= 200 ? path : path[..200] + "…";
+}

@@ -1,0 +1,43 @@
+using System.Threading.Channels;
+using StackExchange.Redis;
+
+namespace Quota.Gateway.Limits;
+
+/// <summary>
+/// Releases holds in the background until the store says that nothing of them is left: those whose call was never sent, and those
+/// that may or may not exist because a reserve got no answer. Bounded: beyond it the reaper charges the hold at its deadline, and the
+/// next start of this gateway releases it, because no begin record names it.
+/// </summary>
+internal sealed class ReleaseQueue(QuotaStore store, LimitsOptions options, GatewayClock time, ILogger<ReleaseQueue> log) : BackgroundService
+{
+    private readonly Channel<(string OrgId, Guid RequestId)> _queue =
+        Channel.CreateBounded<(string, Guid)>(new BoundedChannelOptions(100_000) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public void Add(string orgId, Guid requestId) => _queue.Writer.TryWrite((orgId, requestId));
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var (orgId, requestId) in _queue.Reader.ReadAllAsync(stoppingToken))
+        {
+            var first = time.GetTimestamp();
+            while (!await TryReleaseAsync(orgId, requestId, time.GetElapsedTime(first)))
+                await Task.Delay(options.RedisTimeout, time, stoppingToken);
+        }
+    }
+
+    /// <summary>True when the hold is gone for good: an unanswered reserve can still arrive until its horizon has passed.</summary>
+    private async Task<bool> TryReleaseAsync(string orgId, Guid requestId, TimeSpan waited)
+    {
+        try
+        {
+            if (await store.ReadHoldAsync(orgId, requestId) is { } hold)
+                return await store.ReleaseAsync(orgId, requestId, hold.Counters);
+            return waited > options.RedisTimeout * 2;
+        }
+        catch (Exception problem) when (problem is RedisException or TimeoutException)
+        {
+            log.StoreSilent(problem.GetType().Name);
+            return false;
+        }
+    }
+}

@@ -1,0 +1,29 @@
+-- reap.lua: charges a hold whose deadline has passed, provisionally and in full; its owner's recovery replaces it. Safe to resend.
+--
+-- KEYS  1 hold hash   2 zset of deadlines   3.. the hold's counters, in the order it stores them
+-- ARGV  1 request id  2 ms that an unresolved reaped hold is kept  3 test clock offset, ms ('' in production)
+-- reply {'reaped'} · {'early'} its deadline was renewed · {'gone'} · {'settled'} · {'released'} · {'reread'}
+
+local hold = load_hold()
+if not hold then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return { 'gone' }
+end
+if hold.state ~= 'held' then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return { hold.state }
+end
+if hold.reread then return { 'reread' } end
+local real = now_ms()
+if real <= hold.deadline then return { 'early' } end
+
+for i, key in ipairs(hold.keys) do
+  local amount, period = rate_of(hold.kinds[i])
+  if amount then drain(key, amount, period, real + (tonumber(ARGV[3]) or 0)) end
+  redis.call('HINCRBY', key, 'held', '-' .. hold.quantities[i])
+  add_live(key, tonumber(hold.quantities[i]), 0)
+end
+redis.call('HSET', KEYS[1], 'state', 'reaped')
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('ZREM', KEYS[2], ARGV[1])
+return { 'reaped' }

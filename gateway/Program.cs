@@ -1,0 +1,53 @@
+using Quota.Gateway;
+using Quota.Gateway.ControlPlane;
+using Quota.Gateway.Diagnostics;
+using Quota.Gateway.Forwarding;
+using Quota.Gateway.Limits;
+using Quota.Gateway.Metering;
+using Quota.Gateway.Providers;
+using Quota.Gateway.Shipping;
+using Quota.Gateway.Spool;
+using Quota.Shared.Hosting;
+
+try
+{
+    var builder = WebApplication.CreateSlimBuilder(args);
+    var settings = new Settings(builder.Configuration, new SettingsReport());
+    var ports = AdminOptions.Read(settings);
+    var control = ControlPlaneOptions.Read(settings);
+
+    builder.Services.AddSingleton(new GatewayClock(TimeProvider.System));
+    builder.Services
+        .AddProviders()                  // what each upstream speaks
+        .AddLimits(settings)             // hold and settle, in Redis
+        .AddForwarding(settings)         // YARP: credential swap, header hygiene
+        .AddMetering()                   // usage read as it passes
+        .AddShipping(control, settings)  // events on their way, until confirmed
+        .AddControlPlane(control, settings)  // keys, limits, prices; throws with every mistake in the settings so far
+        .AddSpool(settings)              // the durable local log; recovers before it serves
+        .AddDiagnostics();               // metrics, admin port
+
+    builder.WebHost.ConfigureKestrel((_, kestrel) =>
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = null;   // bounded by Limits__MaxBodyBytes, with the provider's own words
+        kestrel.Listen(AdminOptions.AddressOf(ports.Data), ports.Data.Port);
+        kestrel.Listen(AdminOptions.AddressOf(ports.Admin), ports.Admin.Port);
+    });
+
+    var app = builder.Build();
+    app.MapWhen(context => context.Connection.LocalPort == ports.Admin.Port, admin => admin.MapAdmin());
+    app.MapCalls();
+    await app.RunAsync();
+    return 0;
+}
+catch (SettingsException mistakes)
+{
+    await Console.Error.WriteLineAsync(mistakes.Message);
+    return 1;
+}
+catch (IOException problem)
+{
+    await Console.Error.WriteLineAsync(problem.Message);   // a port or the spool's folder is taken, or the spool is damaged
+    return 1;
+}

@@ -1,0 +1,57 @@
+namespace Quota.Gateway.Providers;
+
+/// <summary>
+/// One provider's grammar: what a request asks for, how its answers report usage, how it says no. To add another: one file and one
+/// line in <c>ProvidersRegistration</c>.
+/// </summary>
+internal interface IProviderAdapter
+{
+    /// <summary>The word in <c>quota.yaml</c>: <c>openai</c>.</summary>
+    string Protocol { get; }
+
+    /// <summary>The metered routes (POST) that this grammar answers.</summary>
+    IReadOnlyList<string> Routes { get; }
+
+    /// <summary>What the body asks for, or why it cannot be taken. Never throws on input.</summary>
+    RequestReading ReadRequest(ReadOnlyMemory<byte> body);
+
+    /// <summary>A reader for the answer to this request; it sees every byte once.</summary>
+    UsageReader ReaderFor(ProviderRequest request);
+
+    /// <summary>Status, headers and body of a refusal, as this provider's clients expect them.</summary>
+    RefusalAnswer Refuse(Refusal refusal);
+}
+
+/// <summary>Either a request or a refusal.</summary>
+internal readonly record struct RequestReading(ProviderRequest? Request, Refusal? Refusal)
+{
+    public static implicit operator RequestReading(ProviderRequest request) => new(request, null);
+
+    public static implicit operator RequestReading(Refusal refusal) => new(null, refusal);
+}
+
+/// <summary>What a client asks for, as far as metering cares.</summary>
+internal sealed record ProviderRequest
+{
+    public required string Model { get; init; }
+
+    public required bool Stream { get; init; }
+
+    /// <summary>Bytes of the request's body: at least as many as its text has tokens, since every token covers a byte or more.</summary>
+    public required long InputBytes { get; init; }
+
+    /// <summary>Whether it holds images, audio or files, whose tokens bytes do not bound.</summary>
+    public required bool HasMedia { get; init; }
+
+    /// <summary>The most output tokens per choice that the client named; null when it named none.</summary>
+    public required long? OutputBound { get; init; }
+
+    /// <summary>How many answers it asks for.</summary>
+    public required long Choices { get; init; }
+
+    /// <summary>The body to send upstream: the client's bytes, but for what must change.</summary>
+    public required ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>Whether the stream's usage chunk was asked for by us and must not reach the client.</summary>
+    public required bool HidesUsage { get; init; }
+}

@@ -1,0 +1,160 @@
+using System.Text.Json;
+using Quota.Shared.Usage;
+
+namespace Quota.Gateway.Spool;
+
+/// <summary>
+/// The durable story of every call: begun before it is sent upstream, ended with its usage event, settled on its counters. A segment is
+/// deleted once all of it is shipped and all its calls are settled.
+/// </summary>
+internal sealed class CallSpool : IDisposable
+{
+    /// <summary>Room that a begun call needs for its end and settled records.</summary>
+    private const long BytesPerOpenCall = 4096;
+
+    private readonly SpoolOptions _options;
+    private readonly GatewayIdentity _identity;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<Guid, int> _unsettled = [];
+    private readonly SortedDictionary<int, int> _unsettledBySegment = [];
+    private readonly SpoolLog _log;
+    private int _oldestSegment;
+    private long _nextSeq;
+
+    private CallSpool(SpoolOptions options, GatewayIdentity identity, FileStream folderLock, SpoolContents contents)
+    {
+        (_options, _identity, _nextSeq) = (options, identity, contents.NextSeq);
+        Recovered = [.. contents.Unsettled.Values];
+        foreach (var call in Recovered)
+            Count(call.Begin.Id, call.Segment);
+        _oldestSegment = contents.Segments.Count > 0 ? contents.Segments[0] : 1;
+        var first = contents.Segments.Count > 0 ? contents.Segments[^1] + 1 : 1;
+        var sizes = contents.Segments.Select(segment => new FileInfo(SpoolPosition.PathOf(options.Directory, segment)).Length).ToArray();
+        _log = new SpoolLog(options, folderLock, first, sizes, () => new SegmentRecord(identity.Instance, Volatile.Read(ref _nextSeq)));
+    }
+
+    /// <summary>The calls that an earlier run left without an end or without being settled; resolved before this one serves.</summary>
+    public IReadOnlyList<UnsettledCall> Recovered { get; }
+
+    public string Folder => _options.Directory;
+
+    /// <summary>Where shipping begins when there is no cursor yet.</summary>
+    public SpoolPosition Start
+    {
+        get { lock (_gate) return new SpoolPosition(_oldestSegment, 0); }
+    }
+
+    public SpoolPosition Durable => _log.Durable;
+
+    public long Bytes => _log.Bytes;
+
+    public int OpenCalls
+    {
+        get { lock (_gate) return _unsettled.Count; }
+    }
+
+    /// <summary>Why no call may begin now; null when one may.</summary>
+    public string? Refuses()
+    {
+        if (_log.Broken is not null)
+            return "the spool's disk failed";
+        return _log.Bytes + OpenCalls * BytesPerOpenCall > _options.MaxBytes ? "the spool is full" : null;
+    }
+
+    /// <exception cref="IOException">Another gateway runs on this folder, or the disk fails.</exception>
+    /// <exception cref="SpoolDamagedException">A record is damaged.</exception>
+    public static CallSpool Open(SpoolOptions options, GatewayIdentity identity, FileStream folderLock) =>
+        new(options, identity, folderLock, SpoolContents.Read(options.Directory));
+
+    /// <summary>Written before the call is sent.</summary>
+    public ValueTask BeginAsync(BeginRecord begin)
+    {
+        lock (_gate)
+            Count(begin.Id, _log.Append(RecordKind.Begin, () => begin, SpoolJson.Default.BeginRecord));
+        return _log.WhenDurableAsync();
+    }
+
+    /// <summary>Written before the last byte goes to the client: the usage event.</summary>
+    public ValueTask EndAsync(BeginRecord begin, CallOutcome outcome)
+    {
+        _log.Append(RecordKind.End, () => UsageEventComposer.Compose(begin, outcome, _identity.Instance, _nextSeq++), UsageJson.Default.UsageEvent);
+        return _log.WhenDurableAsync();
+    }
+
+    /// <summary>The call's counters are right; nothing is left to do for it.</summary>
+    public void Settled(SettledRecord settled)
+    {
+        _log.Append(RecordKind.Settled, () => settled, SpoolJson.Default.SettledRecord);
+        lock (_gate)
+        {
+            if (_unsettled.Remove(settled.Id, out var segment) && --_unsettledBySegment[segment] == 0)
+                _unsettledBySegment.Remove(segment);
+        }
+    }
+
+    /// <summary>The fsynced records from a position on.</summary>
+    public IEnumerable<SpoolEntry> Read(SpoolPosition from) => SpoolReader.Read(_options.Directory, from, _log.Durable);
+
+    /// <summary>Deletes the segments that are wholly shipped and whose calls are all settled.</summary>
+    public void Trim(SpoolPosition shipped)
+    {
+        while (true)
+        {
+            lock (_gate)
+            {
+                var needed = _unsettledBySegment.Count > 0 ? _unsettledBySegment.First().Key : int.MaxValue;
+                if (_oldestSegment >= Math.Min(shipped.Segment, needed))
+                    return;
+                File.Delete(SpoolPosition.PathOf(_options.Directory, _oldestSegment++));
+            }
+            _log.ForgetOldestSegment();
+        }
+    }
+
+    public void Dispose() => _log.Dispose();
+
+    private void Count(Guid id, int segment)
+    {
+        _unsettled[id] = segment;
+        _unsettledBySegment[segment] = _unsettledBySegment.GetValueOrDefault(segment) + 1;
+    }
+}
+
+/// <summary>A call that an earlier run began; <paramref name="End"/> is its event when it got that far.</summary>
+internal sealed record UnsettledCall(BeginRecord Begin, int Segment, UsageEvent? End);
+
+/// <summary>What a folder of segments holds that still matters.</summary>
+internal sealed record SpoolContents(IReadOnlyList<int> Segments, Dictionary<Guid, UnsettledCall> Unsettled, long NextSeq)
+{
+    public static SpoolContents Read(string folder)
+    {
+        var unsettled = new Dictionary<Guid, UnsettledCall>();
+        var nextSeq = 1L;
+        var segments = SpoolPosition.Segments(folder);
+        if (segments.Count == 0)
+            return new SpoolContents(segments, unsettled, nextSeq);
+        foreach (var entry in SpoolReader.Read(folder, new SpoolPosition(segments[0], 0), to: null))
+        {
+            switch (entry.Kind)
+            {
+                case RecordKind.Segment:
+                    nextSeq = Math.Max(nextSeq, JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.SegmentRecord)!.NextSeq);
+                    break;
+                case RecordKind.Begin:
+                    var begin = JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.BeginRecord)!;
+                    unsettled[begin.Id] = new UnsettledCall(begin, entry.Next.Segment, null);
+                    break;
+                case RecordKind.End:
+                    var end = JsonSerializer.Deserialize(entry.Payload, UsageJson.Default.UsageEvent)!;
+                    nextSeq = Math.Max(nextSeq, end.Seq + 1);
+                    if (unsettled.TryGetValue(end.Id, out var call))
+                        unsettled[end.Id] = call with { End = end };
+                    break;
+                case RecordKind.Settled:
+                    unsettled.Remove(JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.SettledRecord)!.Id);
+                    break;
+            }
+        }
+        return new SpoolContents(segments, unsettled, nextSeq);
+    }
+}

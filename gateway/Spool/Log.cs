@@ -1,0 +1,13 @@
+namespace Quota.Gateway.Spool;
+
+internal static partial class Log
+{
+    [LoggerMessage(1201, LogLevel.Information, "Recovered {Count} calls that an earlier run left open")]
+    public static partial void Recovered(this ILogger log, int count);
+
+    [LoggerMessage(1202, LogLevel.Warning, "Recovery waits for the counter store ({Problem}); metered calls are refused until then")]
+    public static partial void RecoveryWaits(this ILogger log, string problem);
+
+    [LoggerMessage(1203, LogLevel.Warning, "Hold {RequestId} is ours, has no begin record, and the machine was restarted: left to be charged provisionally within {Deadline}")]
+    public static partial void HoldWithoutBegin(this ILogger log, Guid requestId, TimeSpan deadline);
+}

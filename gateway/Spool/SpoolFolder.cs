@@ -1,0 +1,39 @@
+using System.Text;
+
+namespace Quota.Gateway.Spool;
+
+/// <summary>
+/// A gateway's own folder, held exclusively. It keeps the gateway's id, so that holds and events find their owner after a restart,
+/// and the machine's boot id: within one boot, what was written is with the kernel even if the gateway was killed.
+/// </summary>
+internal sealed record SpoolFolder(FileStream Lock, GatewayIdentity Identity, bool SameBoot)
+{
+    /// <exception cref="IOException">Another gateway runs on this folder.</exception>
+    public static SpoolFolder Open(SpoolOptions options, TimeProvider time)
+    {
+        FileStream folderLock;
+        try
+        {
+            folderLock = new FileStream(Path.Combine(options.Directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException problem)
+        {
+            throw new IOException($"Spool__Directory {options.Directory} is in use by another gateway; give each its own folder", problem);
+        }
+        var instance = ReadOrMake(Path.Combine(options.Directory, "instance"), () => Guid.CreateVersion7(time.GetUtcNow()).ToString("N"));
+        var boot = File.Exists("/proc/sys/kernel/random/boot_id") ? File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim() : "unknown";
+        var bootFile = Path.Combine(options.Directory, "boot");
+        var sameBoot = boot != "unknown" && File.Exists(bootFile) && File.ReadAllText(bootFile) == boot;
+        OwnerFile.Replace(bootFile, Encoding.UTF8.GetBytes(boot));
+        return new SpoolFolder(folderLock, new GatewayIdentity(instance), sameBoot);
+    }
+
+    private static string ReadOrMake(string path, Func<string> make)
+    {
+        if (File.Exists(path) && File.ReadAllText(path) is { Length: > 0 } known)
+            return known;
+        var made = make();
+        OwnerFile.Replace(path, Encoding.UTF8.GetBytes(made));
+        return made;
+    }
+}

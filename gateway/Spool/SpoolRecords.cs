@@ -1,0 +1,66 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Quota.Shared.Pricing;
+using Quota.Shared.Usage;
+
+namespace Quota.Gateway.Spool;
+
+/// <summary>Everything known of a call before it is sent: with a <see cref="CallOutcome"/> it becomes the usage event.</summary>
+internal sealed record BeginRecord
+{
+    public required Guid Id { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public required string AtSource { get; init; }
+    public required string OrgId { get; init; }
+    public required string Org { get; init; }
+    public string? Team { get; init; }
+    public string? User { get; init; }
+    public required string KeyId { get; init; }
+    public string? Subscription { get; init; }
+    public string? Environment { get; init; }
+    public required string Provider { get; init; }
+    public required string Upstream { get; init; }
+    public required string Route { get; init; }
+    public required string Model { get; init; }
+    public required bool Stream { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required ModelPrice Price { get; init; }
+
+    /// <summary>Input tokens by the documented estimate (four bytes a token), for a call whose usage never comes.</summary>
+    public required long InputEstimate { get; init; }
+
+    /// <summary>What is held on money limits, decimal text; null when none applies.</summary>
+    public string? Held { get; init; }
+
+    public required IReadOnlyList<BeginCounter> Counters { get; init; }
+}
+
+/// <summary>A counter of the hold, so that recovery can settle it without the limit.</summary>
+internal sealed record BeginCounter(string Key, string Meter, bool IsRate);
+
+/// <summary>Everything known of a call after it ended. Kept as the receipt of the settled hold, too.</summary>
+internal sealed record CallOutcome
+{
+    public required string Status { get; init; }
+    public required UsageCounts Usage { get; init; }
+    public bool Estimated { get; init; }
+    public int? HttpStatus { get; init; }
+    public string? ProviderRequestId { get; init; }
+    public string? ResponseModel { get; init; }
+    public DateTimeOffset? FirstByteAt { get; init; }
+    public required DateTimeOffset EndedAt { get; init; }
+    public JsonElement? UsageRaw { get; init; }
+}
+
+/// <summary>The counters hold the call; <paramref name="Spend"/> is what it added to the broadest spend counter, if there is one.</summary>
+internal sealed record SettledRecord(Guid Id, string? Spend, string? Currency);
+
+/// <summary>The first record of a segment.</summary>
+internal sealed record SegmentRecord(string Instance, long NextSeq);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(BeginRecord))]
+[JsonSerializable(typeof(CallOutcome))]
+[JsonSerializable(typeof(SettledRecord))]
+[JsonSerializable(typeof(SegmentRecord))]
+internal sealed partial class SpoolJson : JsonSerializerContext;

@@ -1,0 +1,17 @@
+using Quota.Shared.Hosting;
+
+namespace Quota.Gateway.Spool;
+
+/// <summary>The durable local log of calls.</summary>
+internal static class SpoolRegistration
+{
+    public static IServiceCollection AddSpool(this IServiceCollection services, Settings settings)
+    {
+        var options = SpoolOptions.Read(settings);
+        settings.Report.ThrowIfAny();
+        var folder = SpoolFolder.Open(options, TimeProvider.System);
+        return services.AddSingleton(options).AddSingleton(folder).AddSingleton(folder.Identity)
+            .AddSingleton(_ => CallSpool.Open(options, folder.Identity, folder.Lock))
+            .AddSingleton<SpoolRecovery>().AddHostedService(provider => provider.GetRequiredService<SpoolRecovery>());
+    }
+}

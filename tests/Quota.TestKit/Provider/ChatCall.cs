@@ -1,0 +1,43 @@
+namespace Quota.TestKit;
+
+/// <summary>What a prompt asked the stand-in to do wrong.</summary>
+internal enum ProviderFault
+{
+    None,
+    Error500,
+    Error429,
+    Hang,
+    Cut,
+    NoUsage,
+}
+
+/// <summary>A chat completion request as far as the stand-in cares: whose it is, how long the prompt, how long the answer.</summary>
+internal sealed class ChatCall
+{
+    public const int MaxOutputTokens = 131_072;
+    private const int DefaultOutputTokens = 16;
+
+    public string RequestId { get; init; } = "";
+    public string Model { get; set; } = "";
+    public bool Stream { get; set; }
+    public bool IncludeUsage { get; set; }
+    public int InputTokens { get; set; }
+
+    /// <summary>What <c>max_completion_tokens</c>, else <c>max_tokens</c>, says.</summary>
+    public int? Bound { get; set; }
+
+    /// <summary>What a <c>reply:n</c> in the prompt says.</summary>
+    public int? Reply { get; set; }
+
+    public ProviderFault Fault { get; set; }
+
+    /// <summary>Milliseconds between two chunks, from <c>pace:n</c>.</summary>
+    public int Pace { get; set; }
+
+    /// <summary>What is wrong with the request, or null; answered with 400.</summary>
+    public string? Complaint { get; set; }
+
+    public int OutputTokens => Math.Min(Reply ?? DefaultOutputTokens, Math.Min(Bound ?? MaxOutputTokens, MaxOutputTokens));
+
+    public bool IsCappedByBound => Reply > Bound;
+}

@@ -1,0 +1,143 @@
+using System.Globalization;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+
+namespace Quota.TestKit;
+
+/// <summary>
+/// Answers one chat completion. An answer is counted as served just before its last bytes are handed to the connection, so whoever
+/// has read it to the end finds it in the log.
+/// </summary>
+internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
+{
+    private readonly long _start = time.GetUtcNow().ToUnixTimeMilliseconds();
+    private long _ids;
+
+    public async Task AnswerAsync(HttpContext context)
+    {
+        var call = new ChatCall { RequestId = context.Request.Headers["x-request-id"].ToString() };
+        try
+        {
+            await ReadAsync(context.Request.BodyReader, call);
+        }
+        catch (Exception error) when (error is BadHttpRequestException or IOException)
+        {
+            log.Failed(call, 400);
+            throw;
+        }
+
+        var id = string.Create(CultureInfo.InvariantCulture, $"{_start:x}{Interlocked.Increment(ref _ids):x8}");
+        context.Response.Headers["x-request-id"] = "req_" + id;
+        if (call.Complaint is not null)
+            await FailAsync(context, call, 400, call.Complaint, "invalid_request_error", null);
+        else if (call.Fault == ProviderFault.Error500)
+            await FailAsync(context, call, 500, "The server had an error while processing your request.", "server_error", null);
+        else if (call.Fault == ProviderFault.Error429)
+            await FailAsync(context, call, 429, "Rate limit reached for requests.", "requests", "rate_limit_exceeded");
+        else if (call.Fault == ProviderFault.Hang)
+            await HangAsync(context, call);
+        else
+            await ServeAsync(context, call, "chatcmpl-" + id);
+    }
+
+    private static async Task ReadAsync(PipeReader body, ChatCall call)
+    {
+        while (true)
+        {
+            var read = await body.ReadAsync();
+            if (read.IsCompleted)
+            {
+                ChatReader.Read(read.Buffer, call);
+                body.AdvanceTo(read.Buffer.End);
+                return;
+            }
+
+            body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private Task FailAsync(HttpContext context, ChatCall call, int status, string message, string type, string? code)
+    {
+        log.Failed(call, status);
+        return OpenAiError.WriteAsync(context, status, message, type, code);
+    }
+
+    private async Task HangAsync(HttpContext context, ChatCall call)
+    {
+        log.Failed(call, 499);
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = context.RequestAborted.Register(gone.SetResult);
+        await gone.Task;
+    }
+
+    private Task ServeAsync(HttpContext context, ChatCall call, string id)
+    {
+        var answer = new ChatAnswer(call, id, time.GetUtcNow().ToUnixTimeSeconds(), context.Response.BodyWriter);
+        return call.Stream ? StreamAsync(context, call, answer) : JsonAsync(context, call, answer.Json());
+    }
+
+    private async Task JsonAsync(HttpContext context, ChatCall call, byte[] answer)
+    {
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = answer.Length;
+        if (call.Fault == ProviderFault.Cut)
+        {
+            log.Cut(call, 0);
+            await context.Response.Body.WriteAsync(answer.AsMemory(0, answer.Length / 2));
+            await CutAsync(context);
+            return;
+        }
+
+        log.Completed(call);
+        await context.Response.BodyWriter.WriteAsync(answer);
+    }
+
+    private async Task StreamAsync(HttpContext context, ChatCall call, ChatAnswer answer)
+    {
+        context.Response.ContentType = "text/event-stream; charset=utf-8";
+        context.Response.Headers.CacheControl = "no-cache";
+        var output = context.Response.BodyWriter;
+        var end = call.Fault == ProviderFault.Cut ? answer.Chunks / 2 : answer.Chunks;
+        answer.WriteRole();
+        for (var chunk = 0; chunk < end; chunk++)
+        {
+            answer.WriteContent(chunk);
+            // The first token goes out at once, as a caller of a stream expects; the rest together, unless a pace was asked for.
+            if (chunk > 0 && call.Pace == 0)
+                continue;
+            await output.FlushAsync();
+            if (call.Pace > 0 && !await PauseAsync(context, call))
+            {
+                log.Cut(call, answer.TokensAfter(chunk + 1));
+                return;
+            }
+        }
+
+        if (call.Fault == ProviderFault.Cut)
+        {
+            log.Cut(call, answer.TokensAfter(end));
+            await output.FlushAsync();
+            await CutAsync(context);
+            return;
+        }
+
+        answer.WriteEnd();
+        log.Completed(call);
+        await output.FlushAsync();
+    }
+
+    /// <summary>False when the caller went meanwhile.</summary>
+    private async Task<bool> PauseAsync(HttpContext context, ChatCall call)
+    {
+        await Task.Delay(TimeSpan.FromMilliseconds(call.Pace), time, context.RequestAborted)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return !context.RequestAborted.IsCancellationRequested;
+    }
+
+    /// <summary>Aborting at once can overtake the bytes already written; the pause lets them leave first.</summary>
+    private async Task CutAsync(HttpContext context)
+    {
+        await Task.Delay(TimeSpan.FromMilliseconds(20), time, CancellationToken.None);
+        context.Abort();
+    }
+}

@@ -1,0 +1,56 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+
+namespace Quota.TestKit;
+
+/// <summary>
+/// An OpenAI-shaped model server: <c>POST /v1/chat/completions</c> (JSON and SSE), <c>GET /v1/models</c>, and its own log under
+/// <c>GET /_log/totals</c> and <c>GET /_log/entries?after=</c>. One word of the prompt is one input token, and these words are obeyed
+/// (and counted) wherever they stand: <c>reply:n</c> answer with n tokens (default 16; never more than the bound of the request);
+/// <c>pace:n</c> n ms between two chunks; <c>fault:500</c>, <c>fault:429</c>; <c>fault:hang</c> never answer; <c>fault:cut</c> end the
+/// connection half-way; <c>fault:no-usage</c> do not report usage. Disposing stops it.
+/// </summary>
+public sealed class FakeProvider : IAsyncDisposable
+{
+    /// <summary>The bearer token that it takes unless told otherwise. Every other is answered with 401.</summary>
+    public const string DefaultCredential = "sk-standin-provider";
+
+    private readonly WebApplication _app;
+
+    private FakeProvider(WebApplication app, ProviderLog served) => (_app, Served) = (app, served);
+
+    /// <summary>Without a trailing slash and without <c>/v1</c>.</summary>
+    public string BaseUrl { get; private set; } = "";
+
+    /// <summary>What it served.</summary>
+    public ProviderLog Served { get; }
+
+    /// <summary>Starts one on 127.0.0.1; port 0 takes a free one.</summary>
+    public static async Task<FakeProvider> StartAsync(int port = 0, string credential = DefaultCredential, TimeProvider? time = null)
+    {
+        var log = new ProviderLog();
+        var app = LoopbackHost.Build(port);
+        var chat = new ChatEndpoint(log, time ?? TimeProvider.System);
+        var authorization = "Bearer " + credential;
+        app.Run(context => RouteAsync(context, chat, log, authorization));
+        await app.StartAsync();
+        return new FakeProvider(app, log) { BaseUrl = LoopbackHost.UrlOf(app) };
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private static Task RouteAsync(HttpContext context, ChatEndpoint chat, ProviderLog log, string authorization)
+    {
+        var request = context.Request;
+        if (request.Path.StartsWithSegments("/_log"))
+            return LogEndpoint.AnswerAsync(context, log);
+        if (request.Headers.Authorization != authorization)
+            return OpenAiError.WriteAsync(context, 401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key");
+        if (request.Path == "/v1/chat/completions" && HttpMethods.IsPost(request.Method))
+            return chat.AnswerAsync(context);
+        if (request.Path == "/v1/models" && HttpMethods.IsGet(request.Method))
+            return LogEndpoint.ModelsAsync(context);
+        return OpenAiError.WriteAsync(context, 404, $"Invalid URL ({request.Method} {request.Path})", "invalid_request_error", null);
+    }
+}

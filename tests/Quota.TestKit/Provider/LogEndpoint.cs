@@ -1,0 +1,35 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Quota.TestKit;
+
+/// <summary>The provider's log over HTTP, for those in another process; and its list of models.</summary>
+internal static class LogEndpoint
+{
+    private const int PageSize = 5_000;
+    private static readonly string[] Models = ["gpt-4o-mini", "gpt-4o"];
+    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public static Task AnswerAsync(HttpContext context, ProviderLog log)
+    {
+        if (context.Request.Path == "/_log/totals")
+            return WriteAsync(context, log.Totals);
+        if (context.Request.Path != "/_log/entries")
+            return OpenAiError.WriteAsync(context, 404, "Only /_log/totals and /_log/entries.", "invalid_request_error", null);
+        long.TryParse(context.Request.Query["after"], NumberStyles.None, CultureInfo.InvariantCulture, out var after);
+        return WriteAsync(context, new { Entries = log.Entries(after, PageSize) });
+    }
+
+    public static Task ModelsAsync(HttpContext context) => WriteAsync(context, new
+    {
+        Object = "list",
+        Data = Models.Select(id => new { Id = id, Object = "model", Created = 1_721_172_741, OwnedBy = "system" }),
+    });
+
+    private static Task WriteAsync(HttpContext context, object answer)
+    {
+        context.Response.ContentType = "application/json";
+        return context.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(answer, SnakeCase)).AsTask();
+    }
+}
