@@ -37,7 +37,7 @@ internal static class ModelName
         try
         {
             var reader = new Utf8JsonReader(json);
-            return reader.Read() && reader.GetString() is { Length: <= 256 } name ? name : null;
+            return reader.Read() && reader.GetString() is { Length: > 0 and <= 256 } name ? name : null;
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {

@@ -16,7 +16,9 @@ internal static class ChatUsage
                 return null;
             if (Number(usage, "prompt_tokens") is not { } input)
                 return null;
-            var (cached, output) = (Detail(usage, "prompt_tokens_details", "cached_tokens"), Number(usage, "completion_tokens") ?? 0);
+            var cached = Detail(usage, "prompt_tokens_details", "cached_tokens");
+            // xAI counts reasoning beside completion_tokens; the total has both.
+            var output = Math.Max(Number(usage, "completion_tokens") ?? 0, (Number(usage, "total_tokens") ?? 0) - input);
             var reasoning = Detail(usage, "completion_tokens_details", "reasoning_tokens");
             return cached > input || reasoning > output ? null : new UsageCounts
             {
