@@ -11,7 +11,8 @@ using Quota.Shared.Hosting;
 
 try
 {
-    var builder = WebApplication.CreateSlimBuilder(args);
+    // appsettings.json lies beside the program, wherever it is started from.
+    var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
     var settings = new Settings(builder.Configuration, new SettingsReport());
     var ports = AdminOptions.Read(settings);
     var control = ControlPlaneOptions.Read(settings);

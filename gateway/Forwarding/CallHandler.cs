@@ -112,6 +112,7 @@ internal sealed class CallHandler(
         Stream = request.Stream,
         StartedAt = clock.GetUtcNow(),
         Price = price.Price,
+        PriceFunction = price,
         InputEstimate = (request.InputBytes + CallMeter.BytesPerTokenEstimate - 1) / CallMeter.BytesPerTokenEstimate,
         Held = hold.Counters.FirstOrDefault(counter => counter.Limit.Terms.IsMoney) is { } money ? NanoUnits.ToText(money.Quantity, price.Currency) : null,
         Counters = [.. hold.Counters.Select(counter => new BeginCounter(counter.Key.ToString(), counter.Limit.Terms.Meter, counter.Limit.IsRate))],

@@ -1,3 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
 using Quota.Shared.Amounts;
 using Quota.Shared.Hosting;
 using StackExchange.Redis;
@@ -10,12 +13,11 @@ namespace Quota.Gateway.Limits;
 /// </summary>
 internal sealed class QuotaStore(IConnectionMultiplexer redis, LimitsOptions options, GatewayClock clock, GatewayIdentity identity)
 {
-    private static readonly string Prelude = Script("counters");
-    private static readonly string ReserveScript = Prelude + Script("reserve");
-    private static readonly string SettleScript = Prelude + Script("settle");
-    private static readonly string ReleaseScript = Prelude + Script("release");
-    private static readonly string ReapScript = Prelude + Script("reap");
-    private static readonly string ExtendScript = Prelude + Script("extend");
+    private static readonly StoredScript ReserveScript = StoredScript.Read("reserve");
+    private static readonly StoredScript SettleScript = StoredScript.Read("settle");
+    private static readonly StoredScript ReleaseScript = StoredScript.Read("release");
+    private static readonly StoredScript ReapScript = StoredScript.Read("reap");
+    private static readonly StoredScript ExtendScript = StoredScript.Read("extend");
 
     private long _skewMs;
 
@@ -127,8 +129,19 @@ internal sealed class QuotaStore(IConnectionMultiplexer redis, LimitsOptions opt
 
     private RedisValue OffsetArgument => clock.OffsetMs is { } offset ? offset : RedisValue.EmptyString;
 
-    private async Task<string[]> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] arguments) =>
-        (string[])((string?[]?)await Database.ScriptEvaluateAsync(script, keys, arguments) ?? throw new RedisException("the script answered nothing"))!;
+    private async Task<string[]> EvaluateAsync(StoredScript script, RedisKey[] keys, RedisValue[] arguments)
+    {
+        RedisResult result;
+        try
+        {
+            result = await Database.ScriptEvaluateAsync(script.Hash, keys, arguments);
+        }
+        catch (RedisServerException problem) when (problem.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
+        {
+            result = await Database.ScriptEvaluateAsync(script.Text, keys, arguments);   // sends the text, which also stores it
+        }
+        return (string[])((string?[]?)result ?? throw new RedisException("the script answered nothing"))!;
+    }
 
     private static RedisKey[] HoldKeys(string orgId, Guid requestId, IReadOnlyList<RedisKey> counters) =>
         [QuotaKeys.Hold(orgId, requestId), QuotaKeys.Deadlines(orgId), .. counters];
@@ -205,7 +218,18 @@ internal sealed class QuotaStore(IConnectionMultiplexer redis, LimitsOptions opt
         counters.Where(counter => counter.Headroom < counter.Quantity).MaxBy(counter => counter.ResetsAtMs)
             ?? throw new RedisException("reserve refused, yet every limit has room");
 
-    private static string Script(string name) => EmbeddedText.Read(typeof(QuotaStore).Assembly, $"Limits/Scripts/{name}.lua") + "\n";
+    /// <summary>A script and its SHA-1, by which Redis knows it once it was sent.</summary>
+    private sealed record StoredScript(string Text, byte[] Hash)
+    {
+        [SuppressMessage("Security", "CA5350", Justification = "The name that Redis itself gives a script; it protects nothing.")]
+        public static StoredScript Read(string name)
+        {
+            var text = TextOf("counters") + "\n" + TextOf(name);
+            return new StoredScript(text, SHA1.HashData(Encoding.UTF8.GetBytes(text)));
+        }
+
+        private static string TextOf(string name) => EmbeddedText.Read(typeof(QuotaStore).Assembly, $"Limits/Scripts/{name}.lua");
+    }
 }
 
 /// <summary>A hold as stored: <c>held</c>, <c>settled</c>, <c>released</c> or <c>reaped</c>; the receipt is there once settled.</summary>

@@ -27,7 +27,7 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, IEnumerable<ILi
     /// <exception cref="TimeoutException">The same.</exception>
     public async Task SettleAsync(BeginRecord begin, CallOutcome outcome)
     {
-        var price = new PriceFunction(begin.Price);
+        var price = begin.PriceFunction;
         var amounts = new ExactNanos[begin.Counters.Count];
         for (var i = 0; i < amounts.Length; i++)
             amounts[i] = _kinds[begin.Counters[i].Meter].Used(outcome.Usage, price, begin.Counters[i].IsRate);

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Quota.Gateway.Spool;
 using Quota.Shared.Usage;
 
@@ -47,5 +46,5 @@ internal static class EventLines
     }
 
     public static IReadOnlyList<ShipResult> Accepted(ShipBatch batch) =>
-        [.. batch.Events.Select(bytes => new ShipResult(JsonSerializer.Deserialize(bytes, UsageJson.Default.UsageEvent)!.Id, ShipStatus.Accepted, null))];
+        [.. batch.Events.Select(_ => new ShipResult(Guid.Empty, ShipStatus.Accepted, null))];
 }

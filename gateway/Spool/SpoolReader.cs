@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Quota.Gateway.Spool;
 
 /// <summary>A record as read back; the payload is a copy.</summary>
@@ -13,6 +15,8 @@ internal static class SpoolReader
     /// <exception cref="SpoolDamagedException">A record in the middle does not match its checksum.</exception>
     public static IEnumerable<SpoolEntry> Read(string folder, SpoolPosition from, SpoolPosition? to)
     {
+        if (from == to)
+            yield break;
         var segments = SpoolPosition.Segments(folder).Where(segment => segment >= from.Segment && (to is null || segment <= to.Value.Segment)).ToArray();
         foreach (var segment in segments)
         {
@@ -28,13 +32,14 @@ internal static class SpoolReader
     private static IEnumerable<SpoolEntry> ReadSegment(string path, int segment, long start, long end, bool isTail)
     {
         using var handle = File.OpenHandle(path, FileMode.Open, isTail ? FileAccess.ReadWrite : FileAccess.Read, FileShare.ReadWrite);
-        var buffer = new byte[SpoolFormat.MaxPayloadBytes + SpoolFormat.HeaderBytes];
+        using var rented = MemoryPool<byte>.Shared.Rent((int)Math.Min(end - start, SpoolFormat.MaxPayloadBytes + SpoolFormat.HeaderBytes));
+        var buffer = rented.Memory;
         var offset = start;
         while (offset < end)
         {
-            var filled = RandomAccess.Read(handle, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - offset)), offset);
+            var filled = RandomAccess.Read(handle, buffer.Span[..(int)Math.Min(buffer.Length, end - offset)], offset);
             var used = 0;
-            while (SpoolFormat.Read(buffer.AsSpan(used, filled - used), out var kind, out var payload) is var length and > 0)
+            while (SpoolFormat.Read(buffer.Span[used..filled], out var kind, out var payload) is var length and > 0)
             {
                 used += length;
                 yield return new SpoolEntry(kind, payload.ToArray(), new SpoolPosition(segment, offset + used));
@@ -44,7 +49,7 @@ internal static class SpoolReader
                 offset += used;
                 continue;
             }
-            if (!isTail || HasRecordBehind(buffer.AsSpan(0, filled)))
+            if (!isTail || HasRecordBehind(buffer.Span[..filled]))
                 throw new SpoolDamagedException(path, offset);
             RandomAccess.SetLength(handle, offset);
             yield break;

@@ -33,6 +33,14 @@ internal sealed record BeginRecord
     public string? Held { get; init; }
 
     public required IReadOnlyList<BeginCounter> Counters { get; init; }
+
+    /// <summary>The price as a function; made when first asked for unless it is given.</summary>
+    [JsonIgnore]
+    public PriceFunction PriceFunction
+    {
+        get => field ??= new PriceFunction(Price);
+        init;
+    }
 }
 
 /// <summary>A counter of the hold, so that recovery can settle it without the limit.</summary>

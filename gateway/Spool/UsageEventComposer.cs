@@ -1,5 +1,4 @@
 using Quota.Shared.Amounts;
-using Quota.Shared.Pricing;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Spool;
@@ -9,7 +8,7 @@ internal static class UsageEventComposer
 {
     public static UsageEvent Compose(BeginRecord begin, CallOutcome outcome, string instance, long seq)
     {
-        var price = new PriceFunction(begin.Price);
+        var price = begin.PriceFunction;
         return new UsageEvent
         {
             Id = begin.Id,

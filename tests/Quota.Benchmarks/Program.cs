@@ -1,0 +1,27 @@
+using System.Globalization;
+using Quota.Benchmarks;
+using Quota.TestKit;
+
+// Without arguments: the table. `provider` and `yarp` are the children it starts.
+CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+switch (args)
+{
+    case ["provider", var port]:
+        await using (await FakeProvider.StartAsync(int.Parse(port, CultureInfo.InvariantCulture)))
+            await Task.Delay(Timeout.Infinite);
+        return 0;
+    case ["yarp", var port, var upstream]:
+        await BareYarp.RunAsync(int.Parse(port, CultureInfo.InvariantCulture), upstream);
+        return 0;
+    case [] or ["--seconds", _]:
+        await ProxyBenchmark.RunAsync(TimeSpan.FromSeconds(args.Length == 2 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 5));
+        return 0;
+    default:
+        Console.Error.WriteLine("""
+            usage: dotnet run -c Release --project tests/Quota.Benchmarks [-- --seconds 5]
+
+            Prints what the gateway costs over bare YARP, both measured in this one run.
+            Needs redis-server. Build with -c Release first: the gateway is started from artifacts/bin.
+            """);
+        return 2;
+}
