@@ -24,8 +24,8 @@ try
         .AddForwarding(settings)         // YARP: credential swap, header hygiene
         .AddMetering()                   // usage read as it passes
         .AddShipping(control, settings)  // events on their way, until confirmed
-        .AddControlPlane(control, settings)  // keys, limits, prices; throws with every mistake in the settings so far
-        .AddSpool(settings)              // the durable local log; recovers before it serves
+        .AddControlPlane(control, settings)  // keys, limits, prices
+        .AddSpool(settings)              // the durable local log; throws first when any setting is wrong
         .AddDiagnostics();               // metrics, admin port
 
     builder.WebHost.ConfigureKestrel((_, kestrel) =>

@@ -12,8 +12,6 @@ internal static class ControlPlaneRegistration
         List<string> mistakes = [];
         var file = QuotaFile.Read(options.File, options.Url is null, mistakes);
         mistakes.ForEach(mistake => settings.Report.Add("quota.yaml", mistake));
-        settings.Report.ThrowIfAny();
-
         services.AddSingleton(options).AddSingleton<SnapshotFile>().AddSingleton<CurrentControl>().AddHostedService<QuotaFileWatcher>();
         services.AddSingleton(_ =>
         {

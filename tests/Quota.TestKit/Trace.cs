@@ -11,7 +11,8 @@ public readonly record struct TraceRow(DateTimeOffset At, int ContextTokens, int
 /// <summary>The Azure chat trace in <c>tests/data</c>: 19,366 real calls of 58 minutes, in the order they were made.</summary>
 public static class Trace
 {
-    /// <summary>All rows, or the first <paramref name="count"/>. A row that cannot be read throws <see cref="FormatException"/> with its line number.</summary>
+    /// <summary>All rows, or the first <paramref name="count"/>.</summary>
+    /// <exception cref="FormatException">A row cannot be read; names its line.</exception>
     public static IReadOnlyList<TraceRow> Read(int count = int.MaxValue)
     {
         var rows = new List<TraceRow>();

@@ -77,7 +77,11 @@ public sealed class FakeStripe : IAsyncDisposable
             if (succeeded)
                 _charges.Succeed(intent);
             else
-                _charges.Decline(intent, _state.Find("payment_method", intent["payment_method"]!.GetValue<string>()), TestCard.Named("chargeCustomerFail")!);
+            {
+                var method = _state.Find("payment_method", intent["payment_method"]!.GetValue<string>());
+                _charges.Decline(intent, method, TestCard.Named("chargeCustomerFail")!);
+            }
+
             _state.Save();
         }
     }

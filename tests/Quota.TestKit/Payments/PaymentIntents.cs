@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 namespace Quota.TestKit;
 
 /// <summary><c>/v1/payment_intents</c>: create, retrieve, update, confirm, cancel, list. States and refusals as Stripe's.</summary>
-internal sealed class PaymentIntents(StripeState state, PaymentMethods methods, StripeCharges charges, Action<string, JsonObject> emit, TimeProvider time)
+internal sealed class PaymentIntents(
+    StripeState state, PaymentMethods methods, StripeCharges charges, Action<string, JsonObject> emit, TimeProvider time)
 {
     private const int LargestAmount = 99_999_999;
 

@@ -37,7 +37,9 @@ public sealed class CaptiveProcess : IAsyncDisposable
     /// <summary>Completes when it has ended and its output is read.</summary>
     public Task Exited { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Starts it. Throws when <c>setpriv</c> or <c>setsid</c> (package util-linux) is missing; a missing program ends with code 127 or 1.</summary>
+    /// <summary>
+    /// Starts it. Throws when <c>setsid</c> (package util-linux) is missing; a program that is missing ends with code 127.
+    /// </summary>
     public static CaptiveProcess Start(CaptiveCommand command)
     {
         var captive = new CaptiveProcess(command);

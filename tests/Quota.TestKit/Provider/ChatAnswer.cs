@@ -12,6 +12,11 @@ namespace Quota.TestKit;
 internal sealed class ChatAnswer
 {
     private const int MaxChunks = 32;
+
+    private const string UsageDetails =
+        ""","prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":"""
+        + """{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}""";
+
     private static readonly byte[] Ticks = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("tick ", ChatCall.MaxOutputTokens)));
 
     private readonly ChatCall _call;
@@ -27,8 +32,9 @@ internal sealed class ChatAnswer
     {
         (_call, _output, _id, _created) = (call, output, id, created);
         _model = JavaScriptEncoder.Default.Encode(call.Model);
+        var (words, ticks) = (call.InputTokens, call.OutputTokens);
         _usage = string.Create(CultureInfo.InvariantCulture,
-            $$$"""{"prompt_tokens":{{{call.InputTokens}}},"completion_tokens":{{{call.OutputTokens}}},"total_tokens":{{{call.InputTokens + call.OutputTokens}}},"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}""");
+            $$"""{"prompt_tokens":{{words}},"completion_tokens":{{ticks}},"total_tokens":{{words + ticks}}{{UsageDetails}}}""");
         _chunkHead = call.Stream ? Encoding.UTF8.GetBytes(Head("data: ", "chat.completion.chunk")) : [];
         _chunkTail = ReportsUsage ? ",\"usage\":null}\n\n"u8.ToArray() : "}\n\n"u8.ToArray();
     }
@@ -97,7 +103,8 @@ internal sealed class ChatAnswer
     }
 
     private string Head(string prefix, string kind) => string.Create(CultureInfo.InvariantCulture,
-        $$"""{{prefix}}{"id":"{{_id}}","object":"{{kind}}","created":{{_created}},"model":"{{_model}}","service_tier":"default","system_fingerprint":"fp_standin","choices":""");
+        $$"""{{prefix}}{"id":"{{_id}}","object":"{{kind}}","created":{{_created}},"model":"{{_model}}","service_tier":"default",""")
+        + "\"system_fingerprint\":\"fp_standin\",\"choices\":";
 
     private void WriteChunk(ReadOnlySpan<byte> choices)
     {

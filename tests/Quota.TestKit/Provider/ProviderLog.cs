@@ -42,7 +42,9 @@ public sealed class ProviderLog
         }
     }
 
-    /// <summary>Up to <paramref name="limit"/> calls with a greater <see cref="ProviderEntry.Seq"/>, oldest first; those no longer kept are left out.</summary>
+    /// <summary>
+    /// Up to <paramref name="limit"/> calls with a greater <see cref="ProviderEntry.Seq"/>, oldest first; those no longer kept are left out.
+    /// </summary>
     public IReadOnlyList<ProviderEntry> Entries(long after = 0, int limit = Kept)
     {
         lock (_gate)

@@ -85,7 +85,8 @@ public sealed class PostgresServer : IAsyncDisposable
                 await _process.DisposeAsync();
             Port = Port != 0 ? Port : _options.Port != 0 ? _options.Port : FreePort.Next();
             _process = CaptiveProcess.Start(_cluster.ServerCommand(Port) with { StopSignal = PosixSignal.SIGINT });
-            await Eventually.TrueAsync("PostgreSQL takes connections", async () => _process.HasExited || await AnswersAsync(), detail: () => _process.Output);
+            await Eventually.TrueAsync(
+                "PostgreSQL takes connections", async () => _process.HasExited || await AnswersAsync(), detail: () => _process.Output);
             if (!_process.HasExited)
                 return;
             Port = 0;

@@ -1,0 +1,69 @@
+using Dapper;
+using Npgsql;
+
+namespace Quota.Billing.Catalog;
+
+/// <summary>Owns the SQL of <c>billable_metrics</c>.</summary>
+internal sealed class MetricStore(NpgsqlDataSource database)
+{
+    private const string Columns = "id, code, name, description, event_code, aggregation_type, field_name, created_at";
+
+    /// <summary>False when the code is taken.</summary>
+    public async Task<bool> AddAsync(Metric metric)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return await connection.ExecuteAsync("""
+            insert into billable_metrics (id, code, name, description, event_code, aggregation_type, field_name, created_at)
+            values (@Id, @Code, @Name, @Description, @EventCode, @AggregationType, @FieldName, @CreatedAt)
+            on conflict (code) do nothing
+            """, metric) == 1;
+    }
+
+    public async Task<Metric?> FindAsync(string code)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return await connection.QuerySingleOrDefaultAsync<Metric>($"select {Columns} from billable_metrics where code = @code", new { code });
+    }
+
+    /// <summary>The metrics with these ids, in no order; unknown ids are absent.</summary>
+    public async Task<IReadOnlyList<Metric>> FindAsync(IEnumerable<Guid> ids)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return [.. await connection.QueryAsync<Metric>($"select {Columns} from billable_metrics where id = any(@ids)", new { ids = ids.ToArray() })];
+    }
+
+    public async Task<(IReadOnlyList<Metric> Metrics, long Total)> ListAsync(int offset, int count)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        var total = await connection.QuerySingleAsync<long>("select count(*) from billable_metrics");
+        var metrics = await connection.QueryAsync<Metric>(
+            $"select {Columns} from billable_metrics order by created_at desc, id desc limit @count offset @offset", new { offset, count });
+        return ([.. metrics], total);
+    }
+
+    /// <summary>
+    /// Changes words, which never change what was billed. How it measures stays: a plan's past invoices must still be explainable
+    /// by it. False when there is no such metric.
+    /// </summary>
+    public async Task<bool> RenameAsync(string code, string name, string? description)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return await connection.ExecuteAsync(
+            "update billable_metrics set name = @name, description = @description where code = @code", new { code, name, description }) == 1;
+    }
+
+    /// <summary>False when a plan charges by it.</summary>
+    public async Task<bool> RemoveAsync(Guid id)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        try
+        {
+            await connection.ExecuteAsync("delete from billable_metrics where id = @id", new { id });
+            return true;
+        }
+        catch (PostgresException inUse) when (inUse.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+using Dapper;
+using Npgsql;
+
+namespace Quota.Billing.Customers;
+
+/// <summary>Customers. A deleted one is kept, and is not found any more; its external id may be used again by another.</summary>
+internal sealed class CustomerStore(NpgsqlDataSource database, TimeProvider clock)
+{
+    private const string Columns = """
+        id, external_id, name, email, currency, timezone, invoice_grace_period, net_payment_term, payment_provider,
+        provider_customer_id, sequential_id, details, created_at
+        """;
+
+    public async Task<Customer?> FindAsync(string externalId)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return await FindAsync(connection, externalId);
+    }
+
+    public async Task<(IReadOnlyList<Customer> Items, long Total)> ListAsync(int offset, int limit)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        var items = await connection.QueryAsync<Customer>(
+            $"select {Columns} from customers where deleted_at is null order by sequential_id desc offset @offset limit @limit", new { offset, limit });
+        return (items.AsList(), await connection.ExecuteScalarAsync<long>("select count(*) from customers where deleted_at is null"));
+    }
+
+    /// <summary>Makes or changes the customer with this external id, in one transaction.</summary>
+    /// <returns>Null, and nothing changed, when its currency would change while something of it is in the old one.</returns>
+    public async Task<Customer?> SaveAsync(CustomerInput input)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        var current = await FindAsync(connection, input.ExternalId, forUpdate: true);
+        if (current is null)
+        {
+            var now = clock.GetUtcNow();
+            await connection.ExecuteAsync("""
+                insert into customers (id, external_id, created_at) values (@Id, @ExternalId, @now)
+                on conflict (external_id) where deleted_at is null do nothing
+                """, new { Id = Guid.CreateVersion7(now), input.ExternalId, now });
+            // Either ours, or that of a request which was faster and has committed by now.
+            current = (await FindAsync(connection, input.ExternalId, forUpdate: true))!;
+        }
+        var changed = input.ApplyTo(current);
+        if (changed.Currency != current.Currency && await HasMoneyAsync(connection, current.Id))
+            return null;
+        await connection.ExecuteAsync("""
+            update customers set name = @Name, email = @Email, currency = @Currency, timezone = @Timezone,
+                invoice_grace_period = @InvoiceGracePeriod, net_payment_term = @NetPaymentTerm, payment_provider = @PaymentProvider,
+                provider_customer_id = @ProviderCustomerId, details = @Details::jsonb
+            where id = @Id
+            """, changed);
+        await transaction.CommitAsync();
+        return changed;
+    }
+
+    /// <returns>What was deleted, or null when there was nothing.</returns>
+    public async Task<Customer?> DeleteAsync(string externalId)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return await connection.QuerySingleOrDefaultAsync<Customer>(
+            $"update customers set deleted_at = @now where external_id = @externalId and deleted_at is null returning {Columns}",
+            new { externalId, now = clock.GetUtcNow() });
+    }
+
+    private static Task<Customer?> FindAsync(NpgsqlConnection connection, string externalId, bool forUpdate = false) =>
+        connection.QuerySingleOrDefaultAsync<Customer>(
+            $"select {Columns} from customers where external_id = @externalId and deleted_at is null {(forUpdate ? "for update" : "")}", new { externalId });
+
+    private static Task<bool> HasMoneyAsync(NpgsqlConnection connection, Guid id) => connection.ExecuteScalarAsync<bool>("""
+        select exists (select from subscriptions where customer_id = @id)
+            or exists (select from invoices where customer_id = @id)
+            or exists (select from limits where customer_id = @id and currency is not null)
+        """, new { id });
+}

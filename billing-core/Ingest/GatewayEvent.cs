@@ -1,0 +1,117 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Quota.Billing.Http;
+using Quota.Shared.Usage;
+
+namespace Quota.Billing.Ingest;
+
+/// <summary>One event of a shipped batch, checked and ready to be stored.</summary>
+/// <param name="Digest">SHA-256 of exactly the bytes that were sent: the event's identity together with its id.</param>
+/// <param name="IdTime">The time in the id: chooses the partition.</param>
+/// <param name="Properties">What metrics can read, as JSON.</param>
+/// <param name="Body">The event as it was sent.</param>
+internal sealed record GatewayEvent(
+    Guid Id, byte[] Digest, DateTimeOffset IdTime, DateTimeOffset At, string Org, string? Subscription, string Code, string Properties, string Body)
+{
+    private const int MaxBytes = 256 * 1024;
+    private const int MaxName = 255;
+
+    /// <summary>Far above any real call, far below what would make a sum overflow.</summary>
+    private const long MaxCount = 1_000_000_000_000_000;
+
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Reads one element of <c>events</c>. Never throws: what cannot be stored has a reason instead of an event.</summary>
+    public static GatewayEventOutcome Read(JsonElement element)
+    {
+        var raw = JsonMarshal.GetRawUtf8Value(element);
+        try
+        {
+            var parsed = element.ValueKind == JsonValueKind.Object ? JsonSerializer.Deserialize(raw, UsageJson.Default.UsageEvent) : null;
+            if (parsed is null)
+                return new GatewayEventOutcome(Guid.Empty, null, "an event is a JSON object");
+            if (raw.Length > MaxBytes)
+                return new GatewayEventOutcome(parsed.Id, null, $"{raw.Length} bytes; an event has at most {MaxBytes}");
+            if (Mistake(parsed, out var idTime) is { } reason)
+                return new GatewayEventOutcome(parsed.Id, null, reason);
+            var read = new GatewayEvent(
+                parsed.Id, SHA256.HashData(raw), idTime, parsed.At.ToUniversalTime(), parsed.Org, parsed.Subscription, parsed.Code,
+                GatewayProperties.Write(parsed), StrictUtf8.GetString(raw));
+            return new GatewayEventOutcome(parsed.Id, read, null);
+        }
+        // InvalidOperationException and ArgumentException: text that is no Unicode.
+        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            return new GatewayEventOutcome(IdOf(element), null, $"not a usage event: {error.Message}");
+        }
+    }
+
+    private static string? Mistake(UsageEvent parsed, out DateTimeOffset idTime)
+    {
+        if (!EventTime.TryOfId(parsed.Id, out idTime))
+            return "id is no UUIDv7";
+        if ((parsed.At - idTime).Duration() >= TimeSpan.FromDays(1))
+            return "at and the time in id differ by a day or more";
+        if (parsed.Source != "gateway")
+            return "source must be 'gateway'";
+        if (parsed.Status is null || !UsageStatus.All.Contains(parsed.Status))
+            return $"status is not one of {string.Join(", ", UsageStatus.All)}";
+        return NameMistake(parsed) ?? CountMistake(parsed.Usage) ?? AmountMistake(parsed);
+    }
+
+    private static string? NameMistake(UsageEvent parsed)
+    {
+        foreach (var (name, value) in new[]
+        {
+            ("instance", parsed.Instance), ("code", parsed.Code), ("at_source", parsed.AtSource), ("org", parsed.Org), ("key_id", parsed.KeyId),
+            ("provider", parsed.Provider), ("upstream", parsed.Upstream), ("route", parsed.Route), ("model", parsed.Model),
+        })
+        {
+            if (string.IsNullOrEmpty(value))
+                return $"{name} is missing";
+            if (!IsName(value))
+                return $"{name} is longer than {MaxName} or holds control characters";
+        }
+        foreach (var (name, value) in new[]
+        {
+            ("team", parsed.Team), ("user", parsed.User), ("subscription", parsed.Subscription), ("environment", parsed.Environment),
+        })
+        {
+            if (value is not null && !IsName(value))
+                return $"{name} is longer than {MaxName} or holds control characters";
+        }
+        return null;
+    }
+
+    private static string? CountMistake(UsageCounts? usage)
+    {
+        if (usage is null)
+            return "usage is missing";
+        foreach (var count in new[]
+        {
+            usage.Requests, usage.InputTokens, usage.CachedInputTokens, usage.CacheWriteTokens, usage.OutputTokens, usage.ReasoningTokens,
+        })
+        {
+            if (count is < 0 or > MaxCount)
+                return $"a count of usage is {count}; counts lie between 0 and {MaxCount}";
+        }
+        return null;
+    }
+
+    private static string? AmountMistake(UsageEvent parsed) =>
+        parsed.Cost is { } cost && !DecimalText.TryParse(cost, out _) ? "cost is not a decimal"
+        : parsed.Held is { } held && !DecimalText.TryParse(held, out _) ? "held is not a decimal"
+        : null;
+
+    private static bool IsName(string value) => value.Length <= MaxName && JsonText.IsClean(value);
+
+    /// <summary>The id of an event that cannot be read otherwise, so that its sender knows which one is meant.</summary>
+    private static Guid IdOf(JsonElement element) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty("id", out var id)
+            && JsonText.TryRead(id, out var text) && Guid.TryParse(text, out var parsed) ? parsed : Guid.Empty;
+}
+
+/// <summary>An event that can be stored, or the reason why it never can.</summary>
+internal sealed record GatewayEventOutcome(Guid Id, GatewayEvent? Event, string? Reason);

@@ -1,0 +1,43 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Quota.Shared.Usage;
+
+namespace Quota.Billing.Ingest;
+
+/// <summary>What of a gateway's event billable metrics can count, sum and group by, under the names of the API.</summary>
+internal static class GatewayProperties
+{
+    /// <summary>One flat JSON object; what is absent in the event is absent here, and counts 0 in a sum.</summary>
+    public static string Write(UsageEvent usage)
+    {
+        var buffer = new ArrayBufferWriter<byte>(512);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("model", usage.Model);
+            json.WriteString("provider", usage.Provider);
+            WriteIfPresent(json, "environment", usage.Environment);
+            WriteIfPresent(json, "team", usage.Team);
+            WriteIfPresent(json, "user", usage.User);
+            json.WriteString("key", usage.KeyId);
+            json.WriteString("status", usage.Status);
+            json.WriteBoolean("stream", usage.Stream);
+            json.WriteNumber("input_tokens", usage.Usage.InputTokens);
+            json.WriteNumber("cached_input_tokens", usage.Usage.CachedInputTokens);
+            json.WriteNumber("cache_write_tokens", usage.Usage.CacheWriteTokens);
+            json.WriteNumber("output_tokens", usage.Usage.OutputTokens);
+            json.WriteNumber("reasoning_tokens", usage.Usage.ReasoningTokens);
+            json.WriteNumber("requests", usage.Usage.Requests);
+            WriteIfPresent(json, "cost", usage.Cost);
+            json.WriteEndObject();
+        }
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void WriteIfPresent(Utf8JsonWriter json, string name, string? value)
+    {
+        if (value is not null)
+            json.WriteString(name, value);
+    }
+}

@@ -1,0 +1,43 @@
+using Dapper;
+using Npgsql;
+
+namespace Quota.Billing.Metering;
+
+/// <summary>From events to quantities. Reads both sources, gateway and API, through the <c>events</c> view.</summary>
+internal sealed class MeterQuery(Aggregations aggregations)
+{
+    /// <summary>
+    /// The quantity of one subscription's events of one code, with <c>from ≤ at &lt; to</c>. Runs inside whatever transaction the
+    /// connection has open. Sums are exact.
+    /// </summary>
+    /// <param name="connection">Open.</param>
+    /// <param name="externalSubscriptionId">As events name it.</param>
+    /// <param name="eventCode">The metric's <c>event_code</c>.</param>
+    /// <param name="aggregationType">A registered name, e.g. <c>sum_agg</c>.</param>
+    /// <param name="fieldName">The property to read; ignored by aggregations that need none.</param>
+    /// <exception cref="KeyNotFoundException">Unknown aggregation.</exception>
+    /// <exception cref="ArgumentException">The aggregation needs a field and none is given.</exception>
+    /// <exception cref="OverflowException">The sum has more than 28 digits: no invoice can hold it.</exception>
+    public async Task<Quantity> ReadAsync(
+        NpgsqlConnection connection,
+        string externalSubscriptionId,
+        string eventCode,
+        string aggregationType,
+        string? fieldName,
+        DateTimeOffset from,
+        DateTimeOffset to,
+        CancellationToken cancel = default)
+    {
+        var aggregation = aggregations[aggregationType];
+        if (aggregation.NeedsField && string.IsNullOrEmpty(fieldName))
+            throw new ArgumentException($"{aggregationType} needs a field.", nameof(fieldName));
+        // The SQL is ours, chosen by name; everything that a client wrote is a parameter. trim_scale keeps sums of "1.50" short.
+        var sql = $"""
+            select trim_scale({aggregation.Sql}) as units, count(*) as events_count
+            from events
+            where external_subscription_id = @externalSubscriptionId and code = @eventCode and at >= @from and at < @to
+            """;
+        var arguments = new { externalSubscriptionId, eventCode, field = fieldName ?? "", from, to };
+        return await connection.QuerySingleAsync<Quantity>(new CommandDefinition(sql, arguments, cancellationToken: cancel));
+    }
+}

@@ -1,0 +1,57 @@
+namespace Quota.Billing.Tests.Customers;
+
+public sealed class ApiKeyTests(SharedBillingApp shared) : IClassFixture<SharedBillingApp>
+{
+    private readonly BillingApp _app = shared.App;
+
+    [Fact]
+    public async Task The_secret_is_shown_once()
+    {
+        await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "keys" } });
+        var made = (await _app.PostAsync("/api/v1/api_keys", new
+        {
+            api_key = new { external_customer_id = "keys", name = "laptop", environment = "dev", allowed_models = new[] { "gpt-*" }, metadata = new { owner = "ada" } },
+        })).ShouldBe(200);
+        var (id, secret) = (made.At("api_key.id")!, made.At("api_key.secret")!);
+        secret.ShouldMatch("^qk_[A-Za-z0-9_-]{43}$");
+        made.At("api_key.prefix").ShouldBe(secret[..8]);
+        made.At("api_key.metadata.owner").ShouldBe("ada");
+
+        foreach (var path in new[] { $"/api/v1/api_keys/{id}", "/api/v1/api_keys?external_customer_id=keys" })
+        {
+            var shown = (await _app.GetAsync(path)).ShouldBe(200);
+            shown.Text.ShouldNotContain(secret[8..]);
+            shown.Text.ShouldNotContain("hash");
+            shown.Text.ShouldNotContain("secret");
+            shown.Text.ShouldContain(secret[..8]);
+        }
+        var everything = await _app.ScalarAsync<string>("select string_agg(k::text, ' ') from api_keys k");
+        everything.ShouldNotContain(secret[8..]);
+    }
+
+    [Fact]
+    public async Task Revoking_is_final_and_may_be_repeated()
+    {
+        await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "revoke" } });
+        var id = (await _app.PostAsync("/api/v1/api_keys", new { api_key = new { external_customer_id = "revoke" } })).ShouldBe(200).At("api_key.id");
+        var first = (await _app.DeleteAsync($"/api/v1/api_keys/{id}")).ShouldBe(200).At("api_key.revoked_at");
+        first.ShouldNotBeNull();
+        (await _app.DeleteAsync($"/api/v1/api_keys/{id}")).ShouldBe(200).At("api_key.revoked_at").ShouldBe(first);
+        (await _app.DeleteAsync($"/api/v1/api_keys/{Guid.Empty}")).ShouldBe(404).At("code").ShouldBe("api_key_not_found");
+        (await _app.GetAsync("/api/v1/api_keys/no-uuid")).ShouldBe(404);
+    }
+
+    [Fact]
+    public async Task All_mistakes_come_at_once()
+    {
+        await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "mist" } });
+        var answer = (await _app.PostAsync("/api/v1/api_keys", """
+            {"api_key":{"external_customer_id":"mist","external_user_id":"nobody","external_team_id":"nowhere","name":"a\u0000b",
+             "allowed_models":["ok",7],"expires_at":"2001-01-01","metadata":{"x":"\ud800"}}}
+            """)).ShouldBe(422);
+        answer["error_details"].EnumerateObject().Select(property => property.Name).Order()
+            .ShouldBe(["allowed_models", "expires_at", "external_team_id", "external_user_id", "metadata", "name"]);
+        (await _app.PostAsync("/api/v1/api_keys", new { api_key = new { external_customer_id = "ghost" } })).ShouldBe(422)
+            .At("error_details.external_customer_id.0").ShouldBe("customer_not_found");
+    }
+}
