@@ -17,7 +17,7 @@ internal sealed class ControlState
         Version = snapshot.Version;
         ClockOffsetMs = snapshot.ClockOffsetMs;
         Orgs = snapshot.Orgs;
-        var orgs = snapshot.Orgs.ToDictionary(org => org.Id);
+        var orgs = snapshot.Orgs.GroupBy(org => org.Id).ToDictionary(group => group.Key, group => group.First());
         SnapshotOrg OrgOf(string id, string what) => orgs.GetValueOrDefault(id) ?? throw new FormatException($"{what} names org {id}, which the snapshot does not hold");
 
         Limits = [.. snapshot.Limits.Select(limit => Compile(limit, OrgOf(limit.OrgId, $"limit {limit.Code}"), kinds))];
@@ -27,6 +27,8 @@ internal sealed class ControlState
             var nodes = new[] { key.OrgId, key.TeamId, key.UserId, key.Id }.OfType<string>();
             return new CallerKey(key, OrgOf(key.OrgId, $"key {key.Id}"), new LimitPlan(key.OrgId, [.. nodes.SelectMany(node => byNode[node])]));
         }));
+        if (snapshot.Prices.GroupBy(price => (price.Provider, price.Model)).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new FormatException($"the price of {twice.Key.Provider}/{twice.Key.Model} stands twice");
         _prices = snapshot.Prices.ToFrozenDictionary(price => (price.Provider, price.Model), price => new PriceFunction(price));
     }
 

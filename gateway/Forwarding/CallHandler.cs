@@ -138,11 +138,23 @@ internal sealed class CallHandler(
         while (low < high)
         {
             var middle = low + (high - low + 1) / 2;
-            if (price.WorstCase(bound.InputTokens, middle) <= room)
+            if (Fits(middle))
                 low = middle;
             else
                 high = middle - 1;
         }
         return low;
+
+        bool Fits(long output)
+        {
+            try
+            {
+                return price.WorstCase(bound.InputTokens, output) <= room;
+            }
+            catch (OverflowException)
+            {
+                return false;
+            }
+        }
     }
 }

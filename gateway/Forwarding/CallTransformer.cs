@@ -40,7 +40,7 @@ internal sealed class CallTransformer(Upstream upstream, string path, ProviderRe
         call.Answered((int)proxyResponse.StatusCode, proxyResponse.Headers.TryGetValues("x-request-id", out var ids) ? ids.First() : null);
         await base.TransformResponseAsync(context, proxyResponse, cancellationToken);
         var headers = context.Response.Headers;
-        foreach (var name in headers.Keys.Where(IsRateLimitHeader).ToArray())
+        foreach (var name in headers.Keys.Where(IsTheUpstreamsOwn).ToArray())
             headers.Remove(name);
         headers["x-request-id"] = call.Begin.Id.ToString();
         LimitHeaders.Write(headers, hold);
@@ -56,6 +56,9 @@ internal sealed class CallTransformer(Upstream upstream, string path, ProviderRe
         return true;
     }
 
-    private static bool IsRateLimitHeader(string name) =>
-        name.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("RateLimit", StringComparison.OrdinalIgnoreCase);
+    /// <summary>What an upstream says of our account with it: its rate limits, whose it is, its cookies.</summary>
+    private static bool IsTheUpstreamsOwn(string name) =>
+        name.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("RateLimit", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("openai-organization", StringComparison.OrdinalIgnoreCase) || name.Equals("openai-project", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("Set-Cookie", StringComparison.OrdinalIgnoreCase);
 }

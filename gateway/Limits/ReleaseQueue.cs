@@ -10,18 +10,17 @@ namespace Quota.Gateway.Limits;
 /// </summary>
 internal sealed class ReleaseQueue(QuotaStore store, LimitsOptions options, GatewayClock time, ILogger<ReleaseQueue> log) : BackgroundService
 {
-    private readonly Channel<(string OrgId, Guid RequestId)> _queue =
-        Channel.CreateBounded<(string, Guid)>(new BoundedChannelOptions(100_000) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<(string OrgId, Guid RequestId, long Since)> _queue =
+        Channel.CreateBounded<(string, Guid, long)>(new BoundedChannelOptions(100_000) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    public void Add(string orgId, Guid requestId) => _queue.Writer.TryWrite((orgId, requestId));
+    public void Add(string orgId, Guid requestId) => _queue.Writer.TryWrite((orgId, requestId, time.GetTimestamp()));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var (orgId, requestId) in _queue.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var (orgId, requestId, since) in _queue.Reader.ReadAllAsync(stoppingToken))
         {
-            var first = time.GetTimestamp();
-            while (!await TryReleaseAsync(orgId, requestId, time.GetElapsedTime(first)))
-                await Task.Delay(options.RedisTimeout, time, stoppingToken);
+            while (!await TryReleaseAsync(orgId, requestId, time.GetElapsedTime(since)))
+                await Task.Delay(options.RedisTimeout, time, stoppingToken);   // what waits behind it grows older meanwhile
         }
     }
 

@@ -31,6 +31,8 @@ internal static class SpoolReader
 
     private static IEnumerable<SpoolEntry> ReadSegment(string path, int segment, long start, long end, bool isTail)
     {
+        if (start >= end)
+            yield break;
         using var handle = File.OpenHandle(path, FileMode.Open, isTail ? FileAccess.ReadWrite : FileAccess.Read, FileShare.ReadWrite);
         using var rented = MemoryPool<byte>.Shared.Rent((int)Math.Min(end - start, SpoolFormat.MaxPayloadBytes + SpoolFormat.HeaderBytes));
         var buffer = rented.Memory;

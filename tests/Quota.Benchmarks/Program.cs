@@ -13,12 +13,14 @@ switch (args)
     case ["yarp", var port, var upstream]:
         await BareYarp.RunAsync(int.Parse(port, CultureInfo.InvariantCulture), upstream);
         return 0;
-    case [] or ["--seconds", _]:
-        await ProxyBenchmark.RunAsync(TimeSpan.FromSeconds(args.Length == 2 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 5));
+    case [] or ["--seconds", _] or ["--seconds", _, "--connections", _]:
+        await ProxyBenchmark.RunAsync(
+            TimeSpan.FromSeconds(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 5),
+            args.Length > 3 ? [int.Parse(args[3], CultureInfo.InvariantCulture)] : [1, 64]);
         return 0;
     default:
         Console.Error.WriteLine("""
-            usage: dotnet run -c Release --project tests/Quota.Benchmarks [-- --seconds 5]
+            usage: dotnet run -c Release --project tests/Quota.Benchmarks [-- --seconds 5 [--connections 64]]
 
             Prints what the gateway costs over bare YARP, both measured in this one run.
             Needs redis-server. Build with -c Release first: the gateway is started from artifacts/bin.

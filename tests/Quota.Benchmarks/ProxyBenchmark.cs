@@ -9,7 +9,7 @@ internal static class ProxyBenchmark
     private const int Rounds = 3;
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
 
-    public static async Task RunAsync(TimeSpan length)
+    public static async Task RunAsync(TimeSpan length, IReadOnlyList<int> connectionCounts)
     {
         var self = Environment.ProcessPath!;
         var (providerPort, yarpPort) = (FreePort.Next(), FreePort.Next());
@@ -29,7 +29,7 @@ internal static class ProxyBenchmark
         Console.WriteLine($"{Environment.ProcessorCount} cores, {Rounds} rounds of {length.TotalSeconds:0} s each; load generator, Redis and provider run on the same cores.\n");
         Console.WriteLine("| | connections | req/s | p50 µs | p99 µs | errors | CPU µs a request | of bare YARP | added p50 µs |");
         Console.WriteLine("|---|---|---|---|---|---|---|---|---|");
-        foreach (var connections in new[] { 1, 64 })
+        foreach (var connections in connectionCounts)
         {
             var results = targets.ToDictionary(target => target.Name, _ => new List<LoadResult>());
             for (var round = 0; round < Rounds; round++)

@@ -39,6 +39,8 @@ public sealed class CollectionTests
         scene.Stripe.Captures.ShouldHaveSingleItem();
         await ShouldBeBookedOnceAsync(scene, "100");
         (await scene.App.ScalarAsync<long>("select count(*) from payment_attempts")).ShouldBe(1);
+        // A lost confirm is answered by looking at once, the others by coming again.
+        (await scene.App.ScalarAsync<int>("select attempts from outbox")).ShouldBe(call == "/confirm" ? 1 : 2);
     }
 
     /// <summary>As a kill between two steps leaves it: the row says what was about to be done, and nobody knows whether it was.</summary>
