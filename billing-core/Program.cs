@@ -27,9 +27,12 @@ public static partial class Program
         {
             await using var app = Build(args);
             if (args.Contains("--migrate-only"))
+            {
                 await app.Services.GetRequiredService<Migrator>().MigrateAsync(CancellationToken.None);
-            else
-                await app.RunAsync();
+                return 0;
+            }
+            await StartStep.RunAllAsync(app.Services, CancellationToken.None);
+            await app.RunAsync();
             return 0;
         }
         catch (Exception error) when (StartFailure.Explain(error) is { } explanation)

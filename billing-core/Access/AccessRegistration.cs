@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Quota.Shared.Hosting;
 
@@ -17,7 +16,14 @@ internal static class AccessRegistration
         services.AddSingleton(AccessOptions.Read(settings, report));
         services.AddSingleton<CoreKeys>();
         services.AddHostedService<KeysAtStart>();
-        services.AddAuthentication(CoreKeyHandler.Name).AddScheme<AuthenticationSchemeOptions, CoreKeyHandler>(CoreKeyHandler.Name, null);
+        // Not AddAuthentication: that brings data protection, which writes keys of its own into the user's home. We have no cookies.
+        services.AddAuthenticationCore(options =>
+        {
+            options.AddScheme<CoreKeyHandler>(CoreKeyHandler.Name, null);
+            options.DefaultScheme = CoreKeyHandler.Name;
+        });
+        services.AddWebEncoders();
+        services.AddTransient<CoreKeyHandler>();
         var admin = new AuthorizationPolicyBuilder().RequireRole(CoreRole.Admin).Build();
         services.AddAuthorizationBuilder()
             .SetDefaultPolicy(admin)
