@@ -79,7 +79,7 @@ internal sealed class QuotaStore(IConnectionMultiplexer redis, LimitsOptions opt
     /// <summary>Gives a hold back. True when nothing of it is left, be it that it never was.</summary>
     public async Task<bool> ReleaseAsync(string orgId, Guid requestId, IReadOnlyList<RedisKey> counters)
     {
-        var reply = await EvaluateAsync(ReleaseScript, HoldKeys(orgId, requestId, counters), [requestId.ToString("N"), (long)options.ReceiptTtl.TotalMilliseconds]);
+        var reply = await EvaluateAsync(ReleaseScript, HoldKeys(orgId, requestId, counters), [requestId.ToString("N"), (long)options.ReceiptTtl.TotalMilliseconds, OffsetArgument]);
         return reply[0] is "released" or "gone";
     }
 

@@ -19,18 +19,17 @@ internal sealed class CallSpool : IDisposable
     private readonly SortedDictionary<int, int> _unsettledBySegment = [];
     private readonly SpoolLog _log;
     private int _oldestSegment;
-    private long _nextSeq;
 
     private CallSpool(SpoolOptions options, GatewayIdentity identity, FileStream folderLock, SpoolContents contents)
     {
-        (_options, _identity, _nextSeq) = (options, identity, contents.NextSeq);
+        (_options, _identity) = (options, identity);
         Recovered = [.. contents.Unsettled.Values];
         foreach (var call in Recovered)
             Count(call.Begin.Id, call.Segment);
         _oldestSegment = contents.Segments.Count > 0 ? contents.Segments[0] : 1;
         var first = contents.Segments.Count > 0 ? contents.Segments[^1] + 1 : 1;
         var sizes = contents.Segments.Select(segment => new FileInfo(SpoolPosition.PathOf(options.Directory, segment)).Length).ToArray();
-        _log = new SpoolLog(options, folderLock, first, sizes, () => new SegmentRecord(identity.Instance, Volatile.Read(ref _nextSeq)));
+        _log = new SpoolLog(options, folderLock, first, sizes, identity.Instance, contents.NextSeq);
     }
 
     /// <summary>The calls that an earlier run left without an end or without being settled; resolved before this one serves.</summary>
@@ -48,10 +47,7 @@ internal sealed class CallSpool : IDisposable
 
     public long Bytes => _log.Bytes;
 
-    public int OpenCalls
-    {
-        get { lock (_gate) return _unsettled.Count; }
-    }
+    public int OpenCalls => _unsettled.Count;   // a reading, not a decision
 
     /// <summary>Why no call may begin now; null when one may.</summary>
     public string? Refuses()
@@ -69,22 +65,28 @@ internal sealed class CallSpool : IDisposable
     /// <summary>Written before the call is sent.</summary>
     public ValueTask BeginAsync(BeginRecord begin)
     {
-        lock (_gate)
-            Count(begin.Id, _log.Append(RecordKind.Begin, () => begin, SpoolJson.Default.BeginRecord));
+        using (var record = RecordBuffer.Rent(RecordKind.Begin, begin, SpoolJson.Default.BeginRecord))
+        {
+            lock (_gate)
+                Count(begin.Id, _log.CurrentSegment);   // counted first: the segment is kept from before the record is in it
+            _log.Append(record);
+        }
         return _log.WhenDurableAsync();
     }
 
     /// <summary>Written before the last byte goes to the client: the usage event.</summary>
     public ValueTask EndAsync(BeginRecord begin, CallOutcome outcome)
     {
-        _log.Append(RecordKind.End, () => UsageEventComposer.Compose(begin, outcome, _identity.Instance, _nextSeq++), UsageJson.Default.UsageEvent);
+        using (var record = RecordBuffer.Rent(RecordKind.End, UsageEventComposer.Compose(begin, outcome, _identity.Instance, seq: 0), UsageJson.Default.UsageEvent))
+            _log.AppendNumbered(record);
         return _log.WhenDurableAsync();
     }
 
-    /// <summary>The call's counters are right; nothing is left to do for it.</summary>
+    /// <summary>The call's counters are right; nothing is left to do for it. Lost in a crash, the next start settles again, which changes nothing.</summary>
     public void Settled(SettledRecord settled)
     {
-        _log.Append(RecordKind.Settled, () => settled, SpoolJson.Default.SettledRecord);
+        using (var record = RecordBuffer.Rent(RecordKind.Settled, settled, SpoolJson.Default.SettledRecord))
+            _log.AppendLater(record);
         lock (_gate)
         {
             if (_unsettled.Remove(settled.Id, out var segment) && --_unsettledBySegment[segment] == 0)

@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using Microsoft.Win32.SafeHandles;
 
 namespace Quota.Gateway.Spool;
@@ -17,26 +15,25 @@ internal sealed class SpoolLog : IDisposable
 {
     private readonly SpoolOptions _options;
     private readonly Lock _gate = new();
-    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
-    private readonly Utf8JsonWriter _json;
+    private readonly ArrayBufferWriter<byte> _later = new(16 * 1024);
     private readonly FileStream _lock;
     private readonly Thread _flusher;
     private readonly ManualResetEvent _stop = new(false);
-    private readonly Func<SegmentRecord> _header;
+    private readonly string _instance;
     private readonly Queue<long> _closedSegmentBytes = new();
     private SafeFileHandle _handle = null!;
     private SpoolPosition _end;
     private SpoolPosition _durable;
-    private long _closedBytes;
+    private long _closedBytes, _bytes, _nextSeq;
+    private int _segment;
     private volatile Exception? _broken;
     private TaskCompletionSource _flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Starts a new segment after those in the folder, whose sizes are <paramref name="existing"/>.</summary>
     /// <exception cref="IOException">Another process holds the folder, or the disk fails.</exception>
-    public SpoolLog(SpoolOptions options, FileStream folderLock, int firstSegment, IEnumerable<long> existing, Func<SegmentRecord> header)
+    public SpoolLog(SpoolOptions options, FileStream folderLock, int firstSegment, IEnumerable<long> existing, string instance, long nextSeq)
     {
-        (_options, _lock, _header) = (options, folderLock, header);
-        _json = new Utf8JsonWriter(_buffer);
+        (_options, _lock, _instance, _nextSeq) = (options, folderLock, instance, nextSeq);
         foreach (var bytes in existing)
             Close(bytes);
         lock (_gate)
@@ -55,25 +52,43 @@ internal sealed class SpoolLog : IDisposable
     }
 
     /// <summary>Bytes on disk, shipped segments that were deleted not counted.</summary>
-    public long Bytes
-    {
-        get { lock (_gate) return _closedBytes + _end.Offset; }
-    }
+    public long Bytes => Volatile.Read(ref _bytes);
 
-    /// <summary>Writes a record; <paramref name="make"/> runs under the log's lock, so what it counts up has the order of the file.</summary>
-    /// <returns>The segment that holds the record.</returns>
+    /// <summary>The segment that records go to now; a record appended later goes to this one or a later one.</summary>
+    public int CurrentSegment => Volatile.Read(ref _segment);
+
+    /// <summary>Writes a record; with the kernel when this returns.</summary>
     /// <exception cref="IOException">The disk failed, now or before.</exception>
-    public int Append<T>(RecordKind kind, Func<T> make, JsonTypeInfo<T> type)
+    public void Append(RecordBuffer record)
     {
         lock (_gate)
         {
-            if (_broken is { } broken)
-                throw new IOException("the spool is broken: " + broken.Message, broken);
+            ThrowIfBroken();
             if (_end.Offset >= _options.SegmentBytes)
                 Roll();
-            Write(kind, make(), type);
-            return _end.Segment;
+            Write(record.Seal());
         }
+    }
+
+    /// <summary>Writes a record that carries the next sequence number as its last field, so that numbers have the order of the file.</summary>
+    /// <exception cref="IOException">The disk failed, now or before.</exception>
+    public void AppendNumbered(RecordBuffer record)
+    {
+        lock (_gate)
+        {
+            ThrowIfBroken();
+            if (_end.Offset >= _options.SegmentBytes)
+                Roll();
+            Write(record.Seal(_nextSeq));
+            _nextSeq++;
+        }
+    }
+
+    /// <summary>Writes a record with the next one, or at the next flush: for what may be lost, because saying it again is harmless.</summary>
+    public void AppendLater(RecordBuffer record)
+    {
+        lock (_gate)
+            _later.Write(record.Seal());
     }
 
     /// <summary>Completes when what was appended so far is fsynced; at once unless durability is <c>sync</c>.</summary>
@@ -91,8 +106,7 @@ internal sealed class SpoolLog : IDisposable
             {
                 if (_durable.CompareTo(target) >= 0)
                     return;
-                if (_broken is { } broken)
-                    throw new IOException("the spool is broken: " + broken.Message, broken);
+                ThrowIfBroken();
                 flushed = _flushed.Task;
             }
             await flushed;
@@ -103,7 +117,10 @@ internal sealed class SpoolLog : IDisposable
     public void ForgetOldestSegment()
     {
         lock (_gate)
+        {
             _closedBytes -= _closedSegmentBytes.Dequeue();
+            Volatile.Write(ref _bytes, _closedBytes + _end.Offset);
+        }
     }
 
     public void Dispose()
@@ -112,32 +129,40 @@ internal sealed class SpoolLog : IDisposable
         _flusher.Join();
         _handle.Dispose();
         _lock.Dispose();
-        _json.Dispose();
         _stop.Dispose();
     }
 
-    private void Write<T>(RecordKind kind, T value, JsonTypeInfo<T> type)
+    private void ThrowIfBroken()
     {
-        _buffer.ResetWrittenCount();
-        _buffer.GetSpan(SpoolFormat.HeaderBytes);
-        _buffer.Advance(SpoolFormat.HeaderBytes);
-        _json.Reset(_buffer);
-        JsonSerializer.Serialize(_json, value, type);
-        _json.Flush();
-        var record = System.Runtime.InteropServices.MemoryMarshal.AsMemory(_buffer.WrittenMemory).Span;
-        if (record.Length > SpoolFormat.MaxPayloadBytes)
-            throw new InvalidOperationException($"a {kind} record of {record.Length} bytes is over the limit of {SpoolFormat.MaxPayloadBytes}");
-        SpoolFormat.Seal(record, kind);
+        if (_broken is { } broken)
+            throw new IOException("the spool is broken: " + broken.Message, broken);
+    }
+
+    private void Write(ReadOnlySpan<byte> record)
+    {
+        if (_later.WrittenCount > 0)
+        {
+            _later.Write(record);
+            WriteBytes(_later.WrittenSpan);
+            _later.ResetWrittenCount();
+        }
+        else
+            WriteBytes(record);
+    }
+
+    private void WriteBytes(ReadOnlySpan<byte> bytes)
+    {
         try
         {
-            RandomAccess.Write(_handle, record, _end.Offset);
+            RandomAccess.Write(_handle, bytes, _end.Offset);
         }
         catch (IOException problem)
         {
             _broken = problem;
             throw;
         }
-        _end = _end with { Offset = _end.Offset + record.Length };
+        _end = _end with { Offset = _end.Offset + bytes.Length };
+        Volatile.Write(ref _bytes, _closedBytes + _end.Offset);
     }
 
     private void Roll()
@@ -153,7 +178,9 @@ internal sealed class SpoolLog : IDisposable
     {
         _handle = File.OpenHandle(SpoolPosition.PathOf(_options.Directory, segment), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read);
         _end = new SpoolPosition(segment, 0);
-        Write(RecordKind.Segment, _header(), SpoolJson.Default.SegmentRecord);
+        Volatile.Write(ref _segment, segment);
+        using var header = RecordBuffer.Rent(RecordKind.Segment, new SegmentRecord(_instance, _nextSeq), SpoolJson.Default.SegmentRecord);
+        WriteBytes(header.Seal());
     }
 
     private void Close(long bytes)
@@ -187,6 +214,8 @@ internal sealed class SpoolLog : IDisposable
         SpoolPosition target;
         lock (_gate)
         {
+            if (_later.WrittenCount > 0)
+                Write([]);
             if (_end == _durable)
                 return;
             (handle, target) = (_handle, _end);
@@ -211,6 +240,8 @@ internal sealed class SpoolLog : IDisposable
     {
         lock (_gate)
         {
+            if (_later.WrittenCount > 0)
+                Write([]);
             RandomAccess.FlushToDisk(_handle);
             _durable = _end;
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Quota.Shared.Usage;
 
@@ -21,7 +22,8 @@ public sealed record UsageEvent
     /// <summary>The id kept in the spool folder of the gateway that wrote this event.</summary>
     public required string Instance { get; init; }
 
-    /// <summary>Gapless per instance, from 1.</summary>
+    /// <summary>Gapless per instance, from 1. Written last, so that the spool can put it in when it knows it.</summary>
+    [JsonPropertyOrder(1)]
     public required long Seq { get; init; }
 
     /// <summary>What the event counts as for billable metrics.</summary>

@@ -12,27 +12,27 @@ local function now_ms()
 end
 
 -- A rate's settled use drains by `amount` each `period` ms, never below 0; holds stand apart and do not drain.
--- A clock that went back drains nothing.
-local function drain(key, amount, period, now)
-  local c = redis.call('HMGET', key, 'live', 't', 'rem')
-  local live, t, rem = tonumber(c[1]) or 0, tonumber(c[2]) or now, tonumber(c[3]) or 0
-  if live <= 0 then
-    redis.call('HSET', key, 'live', '0', 't', text(math.max(now, t)), 'rem', '0')
-    return 0
-  end
-  if now <= t then return live end
+-- A clock that went back drains nothing. Answers what is left, the time and the remainder to store with it.
+local function drain(live, t, rem, amount, period, now)
+  live, t, rem = tonumber(live) or 0, tonumber(t) or now, tonumber(rem) or 0
+  if live <= 0 then return 0, math.max(now, t), 0 end
+  if now <= t then return live, t, rem end
   local elapsed = now - t
-  if elapsed >= math.ceil(live / amount) * period then
-    live, rem = 0, 0
-  else
-    local drained = elapsed * amount + rem
-    local whole = math.floor(drained / period)
-    rem = drained - whole * period
-    live = live - whole
-    if live <= 0 then live, rem = 0, 0 end
-  end
-  redis.call('HSET', key, 'live', text(live), 't', text(now), 'rem', text(rem))
-  return live
+  if elapsed >= math.ceil(live / amount) * period then return 0, now, 0 end
+  local drained = elapsed * amount + rem
+  local whole = math.floor(drained / period)
+  if whole >= live then return 0, now, 0 end
+  return live - whole, now, drained - whole * period
+end
+
+-- Replaces `quantity` held (or, once reaped, charged) on a rate's counter by `used`.
+local function end_rate(key, kind, from_held, quantity, used, now)
+  local amount, period = string.match(kind, '^rate:(%d+)/(%d+)$')
+  local c = redis.call('HMGET', key, 'live', 't', 'rem', 'held')
+  local live, t, rem = drain(c[1], c[2], c[3], tonumber(amount), tonumber(period), now)
+  local held = tonumber(c[4]) or 0
+  if from_held then held = held - quantity else live = live - quantity end
+  redis.call('HSET', key, 'live', text(math.max(0, live + used)), 't', text(t), 'rem', text(rem), 'held', text(held))
 end
 
 -- Adds whole units and billionths to settled use, carrying; answers the whole units that were added.
@@ -54,22 +54,11 @@ local function split(s)
   return out
 end
 
--- 'rate:60/60000' or 'calendar' → amount, period (nil for calendar)
-local function rate_of(kind)
-  local amount, period = string.match(kind, '^rate:(%d+)/(%d+)$')
-  return tonumber(amount), tonumber(period)
-end
-
 -- The hold at KEYS[1]: nil when there is none; its counters must be KEYS[3..] in the stored order, else `reread` is true:
 -- no script touches a key that was not declared.
 local function load_hold()
   local h = redis.call('HMGET', KEYS[1], 'state', 'keys', 'quantities', 'kinds', 'deadline', 'reply')
   if not h[1] then return nil end
-  local hold = { state = h[1], keys = split(h[2]), quantities = split(h[3]), kinds = split(h[4]),
-                 deadline = tonumber(h[5]) or 0, reply = h[6], reread = false }
-  if #hold.keys ~= #KEYS - 2 then hold.reread = true end
-  for i, key in ipairs(hold.keys) do
-    if key ~= KEYS[i + 2] then hold.reread = true end
-  end
-  return hold
+  return { state = h[1], quantities = split(h[3]), kinds = split(h[4]), deadline = tonumber(h[5]) or 0, reply = h[6],
+           reread = h[2] ~= table.concat(KEYS, ' ', 3) }
 end

@@ -10,14 +10,15 @@ if hold.state == 'settled' or hold.state == 'released' then return { hold.state 
 if hold.reread then return { 'reread' } end
 
 if hold.state == 'reaped' then
-  for i, key in ipairs(hold.keys) do
-    local c = redis.call('HMGET', key, 'live', 'seed', 'held')
+  for i = 1, #hold.kinds do
+    local c = redis.call('HMGET', KEYS[i + 2], 'live', 'seed', 'held')
     local total = (tonumber(c[1]) or 0) + (tonumber(c[2]) or 0) + (tonumber(c[3]) or 0)
     if total > tonumber(ARGV[2 + i]) then return { 'reaped' } end
   end
-  for i, key in ipairs(hold.keys) do
-    redis.call('HINCRBY', key, 'live', '-' .. hold.quantities[i])
-    redis.call('HINCRBY', key, 'held', hold.quantities[i])
+  for i = 1, #hold.kinds do
+    local live = tonumber(redis.call('HINCRBY', KEYS[i + 2], 'live', '-' .. hold.quantities[i]))
+    if live < 0 then redis.call('HSET', KEYS[i + 2], 'live', '0') end   -- a rate has drained meanwhile
+    redis.call('HINCRBY', KEYS[i + 2], 'held', hold.quantities[i])
   end
   redis.call('PERSIST', KEYS[1])
 end

@@ -17,11 +17,14 @@ if hold.reread then return { 'reread' } end
 local real = now_ms()
 if real <= hold.deadline then return { 'early' } end
 
-for i, key in ipairs(hold.keys) do
-  local amount, period = rate_of(hold.kinds[i])
-  if amount then drain(key, amount, period, real + (tonumber(ARGV[3]) or 0)) end
-  redis.call('HINCRBY', key, 'held', '-' .. hold.quantities[i])
-  add_live(key, tonumber(hold.quantities[i]), 0)
+for i, kind in ipairs(hold.kinds) do
+  local key, quantity = KEYS[i + 2], tonumber(hold.quantities[i])
+  if kind ~= 'calendar' then
+    end_rate(key, kind, true, quantity, quantity, real + (tonumber(ARGV[3]) or 0))
+  else
+    redis.call('HINCRBY', key, 'held', '-' .. hold.quantities[i])
+    add_live(key, quantity, 0)
+  end
 end
 redis.call('HSET', KEYS[1], 'state', 'reaped')
 redis.call('PEXPIRE', KEYS[1], ARGV[2])

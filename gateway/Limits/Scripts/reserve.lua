@@ -24,17 +24,23 @@ if known[1] then return { known[1] } end
 if ARGV[2] ~= '' and real > tonumber(ARGV[2]) then return { 'late', text(at) } end
 
 local n, key, fits = tonumber(ARGV[7]), 3, true
-local keys, quantities, kinds, expires, reply = {}, {}, {}, {}, { 'held', text(at) }
+local keys, quantities, kinds, writes, reply = {}, {}, {}, {}, { 'held', text(at) }
 for i = 1, n do
   local a = 8 + (i - 1) * 6
-  local kind, amount, quantity = ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
-  local pick, used = 1, nil
-  if kind == 'rate' then
+  local amount, quantity = tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
+  local pick, used, held = 1, 0, 0
+  if ARGV[a] == 'rate' then
+    local drains, period = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
     keys[i] = KEYS[key]
     key = key + 1
-    used = drain(keys[i], tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), at)
     kinds[i] = 'rate:' .. ARGV[a + 3] .. '/' .. ARGV[a + 4]
-    expires[i] = 0
+    local c = redis.call('HMGET', keys[i], 'live', 't', 'rem', 'held')
+    local t, rem
+    used, t, rem = drain(c[1], c[2], c[3], drains, period, at)
+    held = tonumber(c[4]) or 0
+    -- Refreshed once an hour: what a rate still remembers is gone after amount/burst periods at most.
+    local refresh = not c[2] or math.floor(t / 3600000) ~= math.floor(tonumber(c[2]) / 3600000)
+    writes[i] = { used, t, rem, held + quantity, refresh and math.ceil(amount / drains) * period + tonumber(ARGV[6]) }
   else
     local from, middle, to = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5])
     if at < from or at >= to then return { 'clock', text(at) } end
@@ -42,11 +48,10 @@ for i = 1, n do
     keys[i] = KEYS[key + pick - 1]
     key = key + 2
     kinds[i] = 'calendar'
-    expires[i] = (pick == 1 and middle or to) - offset + tonumber(ARGV[6])
+    local c = redis.call('HMGET', keys[i], 'live', 'seed', 'held')
+    used, held = (tonumber(c[1]) or 0) + (tonumber(c[2]) or 0), tonumber(c[3]) or 0
+    writes[i] = not c[3] and (pick == 1 and middle or to) - offset + tonumber(ARGV[6])
   end
-  local c = redis.call('HMGET', keys[i], 'live', 'seed', 'held')
-  used = used or (tonumber(c[1]) or 0) + (tonumber(c[2]) or 0)
-  local held = tonumber(c[3]) or 0
   if used + held + quantity > amount then fits = false end
   quantities[i] = ARGV[a + 2]
   reply[#reply + 1] = text(pick)
@@ -59,8 +64,14 @@ if not fits then
 end
 
 for i = 1, n do
-  redis.call('HINCRBY', keys[i], 'held', quantities[i])
-  if expires[i] > 0 then redis.call('PEXPIREAT', keys[i], text(expires[i])) end
+  local w = writes[i]
+  if kinds[i] == 'calendar' then
+    redis.call('HINCRBY', keys[i], 'held', quantities[i])
+    if w then redis.call('PEXPIREAT', keys[i], text(w)) end
+  else
+    redis.call('HSET', keys[i], 'live', text(w[1]), 't', text(w[2]), 'rem', text(w[3]), 'held', text(w[4]))
+    if w[5] then redis.call('PEXPIRE', keys[i], text(w[5])) end
+  end
 end
 local deadline = text(real + tonumber(ARGV[3]))
 redis.call('HSET', KEYS[1], 'state', 'held', 'at', text(at), 'owner', ARGV[5], 'deadline', deadline,

@@ -12,16 +12,18 @@ if hold.state == 'settled' then return split(hold.reply) end
 if hold.state == 'released' then return { 'released' } end
 if hold.reread then return { 'reread' } end
 
-local at, reply = now_ms() + (tonumber(ARGV[4]) or 0), { 'settled' }
-for i, key in ipairs(hold.keys) do
-  local amount, period = rate_of(hold.kinds[i])
-  if amount then drain(key, amount, period, at) end
+local at, from_held, reply = now_ms() + (tonumber(ARGV[4]) or 0), hold.state == 'held', { 'settled' }
+for i, kind in ipairs(hold.kinds) do
+  local key, quantity = KEYS[i + 2], tonumber(hold.quantities[i])
   local whole, frac = tonumber(ARGV[5 + (i - 1) * 2]), tonumber(ARGV[6 + (i - 1) * 2])
-  if hold.state == 'held' then
+  if kind ~= 'calendar' then
+    end_rate(key, kind, from_held, quantity, whole, at)
+    reply[i + 1] = text(whole)
+  elseif from_held then
     redis.call('HINCRBY', key, 'held', '-' .. hold.quantities[i])
     reply[i + 1] = text(add_live(key, whole, frac))
   else
-    reply[i + 1] = text(add_live(key, whole - tonumber(hold.quantities[i]), frac) + tonumber(hold.quantities[i]))
+    reply[i + 1] = text(add_live(key, whole - quantity, frac) + quantity)
   end
 end
 redis.call('HSET', KEYS[1], 'state', 'settled', 'receipt', ARGV[3], 'reply', table.concat(reply, ' '))
