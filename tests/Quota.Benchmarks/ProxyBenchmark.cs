@@ -22,7 +22,7 @@ internal static class ProxyBenchmark
         var asTheyAre = new Dictionary<string, string?> { [SpinVariable] = null };
         await using var provider = CaptiveProcess.Start(new CaptiveCommand(self, "provider", $"{providerPort}"));
         await using var yarp = CaptiveProcess.Start(new CaptiveCommand(self, "yarp", $"{yarpPort}", $"http://127.0.0.1:{providerPort}") { Environment = asTheyAre });
-        await using var redis = await RedisServer.StartAsync(appendOnly: true);
+        await using var redis = await RedisServer.StartAsync();
         await using var gateway = await GatewayProcess.StartAsync(Yaml(providerPort), redis, asTheyAre);
         await Eventually.TrueAsync("the others listen", () => FreePort.IsTaken(providerPort) && FreePort.IsTaken(yarpPort));
 
