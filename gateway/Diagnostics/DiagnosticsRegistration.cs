@@ -1,4 +1,5 @@
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 
 namespace Quota.Gateway.Diagnostics;
 
@@ -8,7 +9,7 @@ internal static class DiagnosticsRegistration
     public static IServiceCollection AddDiagnostics(this IServiceCollection services)
     {
         services.AddSingleton<GatewayMetrics>();
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(GatewayMetrics.Name).AddPrometheusExporter());
+        services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("quota-gateway")).WithMetrics(metrics => metrics.AddMeter(GatewayMetrics.Name).AddPrometheusExporter());
         return services;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Quota.Gateway.Limits;
 using Quota.Shared.Amounts;
@@ -10,6 +11,9 @@ namespace Quota.Gateway.Providers.OpenAi;
 /// </summary>
 internal static class OpenAiRefusals
 {
+    /// <summary>People read these bodies in terminals: quotes and letters stay as they are. Nothing here is ever put into HTML.</summary>
+    private static readonly JsonWriterOptions ForPeople = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static RefusalAnswer Answer(Refusal refusal) => refusal switch
     {
         Refusal.BadKey => Error(401, "invalid_request_error", null, "invalid_api_key", "Incorrect API key provided. It is unknown, revoked or expired."),
@@ -52,7 +56,7 @@ internal static class OpenAiRefusals
     private static RefusalAnswer Error(int status, string type, string? parameter, string? code, string message, Action<Utf8JsonWriter>? quota = null)
     {
         using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, ForPeople))
         {
             json.WriteStartObject();
             json.WriteStartObject("error");
