@@ -1,3 +1,4 @@
+using System.Text;
 using Quota.Gateway;
 using Quota.Gateway.ControlPlane;
 using Quota.Gateway.Diagnostics;
@@ -31,6 +32,7 @@ try
     builder.WebHost.ConfigureKestrel((_, kestrel) =>
     {
         kestrel.AddServerHeader = false;
+        kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;   // an upstream's header value goes on as it came
         kestrel.Limits.MaxRequestBodySize = null;   // bounded by Limits__MaxBodyBytes, with the provider's own words
         kestrel.Listen(AdminOptions.AddressOf(ports.Data), ports.Data.Port);
         kestrel.Listen(AdminOptions.AddressOf(ports.Admin), ports.Admin.Port);

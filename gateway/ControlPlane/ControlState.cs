@@ -25,7 +25,7 @@ internal sealed class ControlState
         Keys = new KeyTable(Convert.FromBase64String(snapshot.Pepper), snapshot.Keys.Select(key =>
         {
             var nodes = new[] { key.OrgId, key.TeamId, key.UserId, key.Id }.OfType<string>();
-            return new CallerKey(key, OrgOf(key.OrgId, $"key {key.Id}"), new LimitPlan(key.OrgId, [.. nodes.SelectMany(node => byNode[node])]));
+            return new CallerKey(key, OrgOf(key.OrgId, $"key {key.Id}"), new LimitPlan(key.OrgId, [.. nodes.SelectMany(node => Tightest(byNode[node]))]));
         }));
         if (snapshot.Prices.GroupBy(price => (price.Provider, price.Model)).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new FormatException($"the price of {twice.Key.Provider}/{twice.Key.Model} stands twice");
@@ -44,6 +44,10 @@ internal sealed class ControlState
 
     /// <summary>The price of a routed model; null when it is not known, which is never 0.</summary>
     public PriceFunction? PriceOf(string provider, string model) => _prices.GetValueOrDefault((provider, model));
+
+    /// <summary>Two limits that count the same thing in the same window share a counter, which one request may touch once: the tighter one holds for both.</summary>
+    private static IEnumerable<Limit> Tightest(IEnumerable<Limit> limits) =>
+        limits.GroupBy(limit => limit.Identity).Select(same => same.OrderBy(limit => limit.MostAtOnce).ThenBy(limit => limit.Amount).First());
 
     private static Limit Compile(SnapshotLimit limit, SnapshotOrg org, IReadOnlyDictionary<string, ILimitKind> kinds)
     {

@@ -5,10 +5,10 @@ namespace Quota.Gateway.ControlPlane;
 
 internal sealed class QuotaFileText
 {
-    public Dictionary<string, UpstreamText> Upstreams { get; set; } = [];
-    public Dictionary<string, OrgText> Orgs { get; set; } = [];
-    public List<KeyText> Keys { get; set; } = [];
-    public List<LimitText> Limits { get; set; } = [];
+    public Dictionary<string, UpstreamText> Upstreams { get; set => field = value ?? []; } = [];
+    public Dictionary<string, OrgText> Orgs { get; set => field = value ?? []; } = [];
+    public List<KeyText> Keys { get; set => field = value ?? []; } = [];
+    public List<LimitText> Limits { get; set => field = value ?? []; } = [];
     public PricesText? Prices { get; set; }
     public object? Aliases { get; set; }
 }
@@ -18,7 +18,7 @@ internal sealed class UpstreamText
     public string? Protocol { get; set; }
     public string? BaseUrl { get; set; }
     public CredentialText? Credential { get; set; }
-    public List<string> Models { get; set; } = [];
+    public List<string> Models { get; set => field = value ?? []; } = [];
 }
 
 internal sealed class CredentialText
@@ -28,14 +28,14 @@ internal sealed class CredentialText
 
 internal sealed class OrgText
 {
-    public string Timezone { get; set; } = "UTC";
-    public string Currency { get; set; } = "USD";
-    public Dictionary<string, TeamText> Teams { get; set; } = [];
+    public string Timezone { get; set => field = value ?? "UTC"; } = "UTC";
+    public string Currency { get; set => field = value ?? "USD"; } = "USD";
+    public Dictionary<string, TeamText> Teams { get; set => field = value ?? []; } = [];
 }
 
 internal sealed class TeamText
 {
-    public List<string> Users { get; set; } = [];
+    public List<string> Users { get; set => field = value ?? []; } = [];
 }
 
 internal sealed class KeyText
@@ -44,7 +44,7 @@ internal sealed class KeyText
     public string? Secret { get; set; }
     public string? Sha256 { get; set; }
     public string? Scope { get; set; }
-    public List<string> Models { get; set; } = [];
+    public List<string> Models { get; set => field = value ?? []; } = [];
     public string? Environment { get; set; }
 }
 
@@ -56,7 +56,7 @@ internal sealed class LimitText
     public string? Meter { get; set; }
     public string? Amount { get; set; }
     public WindowText? Window { get; set; }
-    public string Mode { get; set; } = "hard";
+    public string Mode { get; set => field = value ?? ""; } = "hard";
     public object? Each { get; set; }
     public object? Selector { get; set; }
     public object? Thresholds { get; set; }
@@ -75,8 +75,8 @@ internal sealed class WindowText
 
 internal sealed class PricesText
 {
-    public Dictionary<string, PriceText> Models { get; set; } = [];
-    public string Unknown { get; set; } = "refuse";
+    public Dictionary<string, PriceText> Models { get; set => field = value ?? []; } = [];
+    public string Unknown { get; set => field = value ?? ""; } = "refuse";
     public object? Import { get; set; }
 }
 

@@ -17,7 +17,14 @@ internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamTabl
             if (written == _read)
                 continue;
             _read = written;
-            Reread();
+            try
+            {
+                Reread();
+            }
+            catch (Exception problem) when (problem is not OperationCanceledException)
+            {
+                log.FileHasMistakes(options.File, problem.Message);   // whatever it is, the gateway goes on with what was in force
+            }
         }
     }
 

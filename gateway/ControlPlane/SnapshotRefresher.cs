@@ -37,13 +37,12 @@ internal sealed class SnapshotRefresher(
                     file.Touch(_touched = now);
                 return true;
             }
-            control.Replace(snapshot, now);
             file.Write(snapshot);
+            control.Replace(snapshot, now);
             log.SnapshotReplaced(snapshot.Version, snapshot.Keys.Count, snapshot.Limits.Count);
             return true;
         }
-        catch (Exception problem) when (problem is HttpRequestException or JsonException or FormatException or IOException
-            || (problem is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception problem) when (!cancellation.IsCancellationRequested)
         {
             // The former snapshot stays in force; keys are refused once it is older than MaxStaleness.
             log.SnapshotNotFetched(problem.Message);

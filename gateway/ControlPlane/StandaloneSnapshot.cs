@@ -35,11 +35,13 @@ internal sealed class StandaloneSnapshot
         var limits = _text.Limits.Select(ReadLimit).OfType<SnapshotLimit>().ToArray();
         foreach (var twice in limits.GroupBy(limit => (limit.OrgId, limit.Code)).Where(group => group.Count() > 1))
             _mistakes.Add($"{_path} limits: code '{twice.Key.Code}' stands twice; a code is unique in its org");
+        foreach (var same in limits.GroupBy(limit => (limit.NodeId, limit.Terms.Meter, limit.Terms.Window.Kind, limit.Terms.Window.Every, limit.Terms.Window.Timezone)).Where(group => group.Count() > 1))
+            _mistakes.Add($"{_path} limits.{string.Join(", ", same.Select(limit => limit.Code))}: count the same meter in the same window; keep one");
         var snapshot = new ControlSnapshot
         {
             Version = "",
             Pepper = Convert.ToBase64String(_pepper),
-            Orgs = [.. _text.Orgs.Select(org => new SnapshotOrg(Id(org.Key), org.Key, (org.Value ?? new()).Timezone, (org.Value ?? new()).Currency))],
+            Orgs = [.. _text.Orgs.Select(org => new SnapshotOrg(Id(org.Key), org.Key, (org.Value ?? new()).Timezone, (org.Value ?? new()).Currency.ToUpperInvariant()))],
             Keys = keys,
             Limits = limits,
             Prices = ReadPrices(),
@@ -94,8 +96,8 @@ internal sealed class StandaloneSnapshot
     {
         var place = $"{_path} limits.{text.Code ?? "(no code)"}";
         var before = _mistakes.Count;
-        if (text.Code is not { Length: > 0 and <= 100 } code || code.Any(c => c is '"' or '\\' || char.IsControl(c)))
-            _mistakes.Add($"{place}.code: is needed, at most 100 characters, no quotes");
+        if (text.Code is not { Length: > 0 and <= 100 } code || code.Any(c => c is '"' or '\\' or < ' ' or > '~'))
+            _mistakes.Add($"{place}.code: is needed, at most 100 visible ASCII characters, no quotes");
         foreach (var (word, value) in new[] { ("each", text.Each), ("selector", text.Selector), ("thresholds", text.Thresholds), ("hold", text.Hold), ("clamp", text.Clamp), ("overrides", text.Overrides) })
         {
             if (value is not null)
@@ -110,7 +112,7 @@ internal sealed class StandaloneSnapshot
         {
             Meter = text.Meter ?? "",
             Amount = amount,
-            Currency = text.Meter == Meters.Spend && node is not null ? _text.Orgs[node.Org]?.Currency ?? "USD" : null,
+            Currency = text.Meter == Meters.Spend && node is not null ? (_text.Orgs[node.Org]?.Currency ?? "USD").ToUpperInvariant() : null,
             Window = new LimitWindow { Kind = text.Window?.Kind ?? "", Every = text.Window?.Every, Burst = text.Window?.Burst, Timezone = text.Window?.Timezone },
             Mode = text.Mode,
         };
@@ -153,7 +155,7 @@ internal sealed class StandaloneSnapshot
             return null;
         var price = new ModelPrice
         {
-            Provider = text.Provider!, Model = model, Currency = text.Currency ?? "USD", Input = input!.Value, CachedInput = cached, CacheWrite = write,
+            Provider = text.Provider!, Model = model, Currency = (text.Currency ?? "USD").ToUpperInvariant(), Input = input!.Value, CachedInput = cached, CacheWrite = write,
             Output = output!.Value, MaxInputTokens = text.MaxInputTokens, MaxOutputTokens = text.MaxOutputTokens, Version = $"{text.Provider}/{model}@file",
         };
         _mistakes.AddRange(price.Mistakes().Select(mistake => $"{place}.{mistake.Field}: {mistake.Problem}"));

@@ -64,7 +64,7 @@ internal sealed class CallHandler(
         switch (await limiter.ReserveAsync(caller.Plan, id, bound, price))
         {
             case ReserveDecision.Held held:
-                return await CallAsync(context, adapter, route, request, upstream, price, caller, held.Hold);
+                return await CallAsync(context, adapter, route, request, upstream, price, caller, held.Hold, bound);
             case ReserveDecision.Refused it:
                 return new Refusal.LimitReached(it.Binding, it.At, FittingOutput(it.Binding.Limit, it.Binding.Headroom, bound, price));
             case ReserveDecision.NeverFits it:
@@ -77,9 +77,9 @@ internal sealed class CallHandler(
     }
 
     private async Task<Refusal?> CallAsync(
-        HttpContext context, IProviderAdapter adapter, string route, ProviderRequest request, Upstream upstream, PriceFunction price, CallerKey caller, Hold hold)
+        HttpContext context, IProviderAdapter adapter, string route, ProviderRequest request, Upstream upstream, PriceFunction price, CallerKey caller, Hold hold, RequestBound bound)
     {
-        var begin = BeginOf(caller, adapter, route, request, upstream, price, hold);
+        var begin = BeginOf(caller, adapter, route, request, upstream, price, hold, bound);
         try
         {
             await recorder.BeginAsync(begin, hold);
@@ -93,7 +93,7 @@ internal sealed class CallHandler(
         return await forwarder.ForwardAsync(context, upstream, route, request, call, hold);
     }
 
-    private BeginRecord BeginOf(CallerKey caller, IProviderAdapter adapter, string route, ProviderRequest request, Upstream upstream, PriceFunction price, Hold hold) => new()
+    private BeginRecord BeginOf(CallerKey caller, IProviderAdapter adapter, string route, ProviderRequest request, Upstream upstream, PriceFunction price, Hold hold, RequestBound bound) => new()
     {
         Id = hold.RequestId,
         At = hold.At,
@@ -113,7 +113,8 @@ internal sealed class CallHandler(
         StartedAt = clock.GetUtcNow(),
         Price = price.Price,
         PriceFunction = price,
-        InputEstimate = (request.InputBytes + CallMeter.BytesPerTokenEstimate - 1) / CallMeter.BytesPerTokenEstimate,
+        InputEstimate = Math.Min(bound.InputTokens, (request.InputBytes + CallMeter.BytesPerTokenEstimate - 1) / CallMeter.BytesPerTokenEstimate),
+        OutputBound = bound.OutputTokens,
         Held = hold.Counters.FirstOrDefault(counter => counter.Limit.Terms.IsMoney) is { } money ? NanoUnits.ToText(money.Quantity, price.Currency) : null,
         Counters = [.. hold.Counters.Select(counter => new BeginCounter(counter.Key.ToString(), counter.Limit.Terms.Meter, counter.Limit.IsRate))],
     };

@@ -51,8 +51,8 @@ internal sealed class CallTransformer(Upstream upstream, string path, ProviderRe
         }
         if (request.HidesUsage)
             context.Response.ContentLength = null;
-        proxyResponse.Content = new ObservedContent(proxyResponse.Content,
-            content => new UsageObservingStream(content, call, proxyResponse.Content.Headers.ContentLength, request.HidesUsage));
+        var length = proxyResponse.Content.Headers.ContentLength;
+        proxyResponse.Content = new ObservedContent(proxyResponse.Content, content => new UsageObservingStream(content, call, length, request.HidesUsage));
         return true;
     }
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Quota.Gateway.ControlPlane;
-using StackExchange.Redis;
 
 namespace Quota.Gateway.Limits;
 
@@ -27,7 +26,7 @@ internal sealed class HoldJob(QuotaStore store, CurrentControl control, LimitsOp
                 await RenewAsync(options.HoldDeadline / 3);
                 await ReapAsync();
             }
-            catch (Exception problem) when (problem is RedisException or TimeoutException)
+            catch (Exception problem) when (problem is not OperationCanceledException)
             {
                 log.StoreSilent(problem.GetType().Name);   // tried again at the next tick; a hold that runs out is only charged provisionally
             }

@@ -13,7 +13,8 @@ internal sealed class Limit
     public Limit(SnapshotLimit limit, SnapshotOrg org, ILimitKind kind)
     {
         (Code, Scope, OrgId, NodeId, Terms, Kind) = (limit.Code, limit.Scope, limit.OrgId, limit.NodeId, limit.Terms, kind);
-        _zone = TimeZoneInfo.FindSystemTimeZoneById(Terms.Window.Timezone ?? org.Timezone);
+        var zone = Terms.Window.Timezone ?? org.Timezone;
+        _zone = TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found) ? found : throw new FormatException($"limit {Code}: this machine does not know the time zone '{zone}'");
         Amount = Terms.IsMoney && NanoUnits.TryFrom(Terms.Amount, Currency.Parse(Terms.Currency!), out var nanos) ? nanos : (long)Terms.Amount;
         MostAtOnce = Terms.Window.IsRate ? Terms.Window.Burst ?? Amount : Amount;
     }
@@ -36,6 +37,9 @@ internal sealed class Limit
     /// <summary>The most that used + held may be: the amount, or a rate's burst.</summary>
     public long MostAtOnce { get; }
 
+    /// <summary>What its counters are told apart by, whatever the window. Limits of one identity count on the same counter.</summary>
+    public (string NodeId, string Meter, string Window, string? Currency) Identity => (NodeId, Terms.Meter, Window, Terms.Currency);
+
     public bool IsRate => Terms.Window.IsRate;
 
     /// <summary>The counters of the window that holds this instant and of the next one. A rate has one for ever.</summary>
@@ -56,11 +60,9 @@ internal sealed class Limit
 
     private CounterPair RateCounter() => new(long.MinValue, long.MaxValue, long.MaxValue, Key(0), default);
 
-    private RedisKey Key(long start)
-    {
-        var window = IsRate ? $"rate/{Terms.Window.Every}" : $"{Terms.Window.Kind}/{_zone.Id}";
-        return QuotaKeys.Counter(OrgId, QuotaKeys.CounterId(NodeId, Terms.Meter, window, start, Terms.Currency));
-    }
+    private RedisKey Key(long start) => QuotaKeys.Counter(OrgId, QuotaKeys.CounterId(NodeId, Terms.Meter, Window, start, Terms.Currency));
+
+    private string Window => IsRate ? $"rate/{Terms.Window.Every}" : $"{Terms.Window.Kind}/{_zone.Id}";
 }
 
 /// <summary>Two windows side by side, [Start, Middle) and [Middle, End), in Unix milliseconds; the script picks by Redis's time.</summary>

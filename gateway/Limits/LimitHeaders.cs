@@ -30,11 +30,20 @@ internal static class LimitHeaders
         var limit = counter.Limit;
         var seconds = limit.IsRate ? limit.Terms.Window.PeriodMs / 1000 : Seconds(counter.ResetsAtMs - at);
         var unit = limit.Terms.IsMoney ? $";qu=\"{limit.Terms.Currency}-minor\"" : ";qu=\"requests\"";
-        return $"\"{limit.Code}\";q={Shown(counter, limit.MostAtOnce)};w={Text(seconds)}{unit}";
+        return $"{Name(limit)};q={Shown(counter, limit.MostAtOnce)};w={Text(seconds)}{unit}";
     }
 
     private static string Standing(HeldCounter counter, long at) =>
-        $"\"{counter.Limit.Code}\";r={Shown(counter, counter.Remaining)};t={FullAgainSeconds(counter, at)}";
+        $"{Name(counter.Limit)};r={Shown(counter, counter.Remaining)};t={FullAgainSeconds(counter, at)}";
+
+    /// <summary>A code as a structured-field string (RFC 9651): printable ASCII, quotes and backslashes escaped.</summary>
+    private static string Name(Limit limit)
+    {
+        var code = limit.Code;
+        if (code.All(c => c is >= ' ' and <= '~' and not '"' and not '\\'))
+            return $"\"{code}\"";
+        return "\"" + string.Concat(code.Select(c => c is < ' ' or > '~' ? "?" : c is '"' or '\\' ? "\\" + c : c.ToString())) + "\"";
+    }
 
     private static string Shown(HeldCounter counter, long amount) =>
         Text(counter.Limit.Terms.IsMoney ? amount / NanosPerMinor : amount);

@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using StackExchange.Redis;
 
 namespace Quota.Gateway.Limits;
 
@@ -33,7 +32,7 @@ internal sealed class ReleaseQueue(QuotaStore store, LimitsOptions options, Gate
                 return await store.ReleaseAsync(orgId, requestId, hold.Counters);
             return waited > options.RedisTimeout * 2;
         }
-        catch (Exception problem) when (problem is RedisException or TimeoutException)
+        catch (Exception problem) when (problem is not OperationCanceledException)
         {
             log.StoreSilent(problem.GetType().Name);
             return false;

@@ -21,7 +21,8 @@ internal sealed class CallMeter(BeginRecord begin, Hold hold, UsageReader reader
 
     public BeginRecord Begin => begin;
 
-    public bool HasServed => _firstByteAt is not null;
+    /// <summary>The upstream answered with success, so it bills, whether or not a byte came through.</summary>
+    public bool HasServed => _firstByteAt is not null || _httpStatus is >= 200 and < 300;
 
     /// <summary>The upstream sent its status and headers.</summary>
     public void Answered(int status, string? providerRequestId) =>
@@ -49,7 +50,7 @@ internal sealed class CallMeter(BeginRecord begin, Hold hold, UsageReader reader
             ResponseModel = reader.ResponseModel,
             FirstByteAt = _firstByteAt,
             EndedAt = clock.GetUtcNow(),
-            UsageRaw = usage is null || reader.UsageRaw is null ? null : JsonElement.Parse(reader.UsageRaw),
+            UsageRaw = usage is null ? null : RawOf(reader.UsageRaw),
         });
     }
 
@@ -57,6 +58,19 @@ internal sealed class CallMeter(BeginRecord begin, Hold hold, UsageReader reader
     {
         Requests = 1,
         InputTokens = begin.InputEstimate,
-        OutputTokens = (reader.OutputBytes + BytesPerTokenEstimate - 1) / BytesPerTokenEstimate,
+        OutputTokens = Math.Min(begin.OutputBound, (reader.OutputBytes + BytesPerTokenEstimate - 1) / BytesPerTokenEstimate),
     };
+
+    /// <summary>The provider's usage object as it came; left out when it is no JSON after all, because the event must be written whatever it is.</summary>
+    private static JsonElement? RawOf(byte[]? raw)
+    {
+        try
+        {
+            return raw is null ? null : JsonElement.Parse(raw);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 }

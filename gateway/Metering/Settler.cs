@@ -40,8 +40,10 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, IEnumerable<ILi
     {
         await foreach (var (begin, outcome) in _repeats.Reader.ReadAllAsync(stoppingToken))
         {
-            while (!await TryAsync(begin, outcome))
-                await Task.Delay(options.RedisTimeout, clock, stoppingToken);
+            if (await TryAsync(begin, outcome))
+                continue;
+            _repeats.Writer.TryWrite((begin, outcome));   // to the end: one that keeps failing holds up no other
+            await Task.Delay(options.RedisTimeout, clock, stoppingToken);
         }
     }
 
@@ -58,15 +60,15 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, IEnumerable<ILi
             await SettleAsync(begin, outcome);
             return true;
         }
-        catch (Exception problem) when (problem is RedisException or TimeoutException)
-        {
-            log.SettleUnanswered(begin.Id, problem.GetType().Name);
-            return false;
-        }
         catch (IOException problem)
         {
             log.SettleUnanswered(begin.Id, problem.Message);   // settled, but the spool's disk failed: the next start says it again, harmlessly
             return true;
+        }
+        catch (Exception problem) when (problem is not OperationCanceledException)
+        {
+            log.SettleUnanswered(begin.Id, problem.GetType().Name);
+            return false;
         }
     }
 

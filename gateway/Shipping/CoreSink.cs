@@ -17,8 +17,8 @@ internal sealed class CoreSink(HttpClient http, GatewayIdentity identity) : IEve
         using var response = await http.PostAsync("internal/v1/usage", content, cancellation);
         response.EnsureSuccessStatusCode();
         var answer = await response.Content.ReadFromJsonAsync(UsageJson.Default.ShipAnswer, cancellation);
-        if (answer?.Results.Count != batch.Events.Count)
-            throw new HttpRequestException($"the core answered {answer?.Results.Count ?? 0} results for {batch.Events.Count} events");
+        if (answer?.Results?.Count != batch.Events.Count)
+            throw new HttpRequestException($"the core answered {answer?.Results?.Count ?? 0} results for {batch.Events.Count} events");
         return answer.Results;
     }
 

@@ -10,10 +10,21 @@ internal sealed class FileSink(ShippingOptions options, SpoolOptions spool) : IE
 
     public async Task<IReadOnlyList<ShipResult>> SendAsync(ShipBatch batch, CancellationToken cancellation)
     {
-        await using var file = new FileStream(options.Path ?? Path.Combine(spool.Directory, "events.jsonl"), FileMode.Append, FileAccess.Write, FileShare.Read);
+        await using var file = new FileStream(options.Path ?? Path.Combine(spool.Directory, "events.jsonl"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        await EndLastLineAsync(file, cancellation);
         await EventLines.WriteAsync(file, batch, cancellation);
         file.Flush(flushToDisk: true);
         return EventLines.Accepted(batch);
+    }
+
+    /// <summary>Goes to the end; half a line that a crash or a full disk left there stays a line of its own and spoils no event.</summary>
+    private static async Task EndLastLineAsync(FileStream file, CancellationToken cancellation)
+    {
+        if (file.Length == 0)
+            return;
+        file.Seek(-1, SeekOrigin.End);
+        if (file.ReadByte() != '\n')
+            await file.WriteAsync("\n"u8.ToArray(), cancellation);
     }
 }
 

@@ -40,7 +40,7 @@ internal sealed class UsageShipper(CallSpool spool, IEventSink sink, ShippingOpt
         {
             while (true)
             {
-                var next = await ShipAsync(position, _drained.Token);
+                var next = await TryShipAsync(position, _drained.Token);
                 if (next != position)
                     position = next;
                 else if (stoppingToken.IsCancellationRequested)
@@ -59,6 +59,21 @@ internal sealed class UsageShipper(CallSpool spool, IEventSink sink, ShippingOpt
     {
         _drained.Dispose();
         base.Dispose();
+    }
+
+    /// <summary>A local disk that fails (a full one, say) stops shipping for a second, not the gateway. Damage in the spool does stop it.</summary>
+    private async Task<SpoolPosition> TryShipAsync(SpoolPosition from, CancellationToken cancellation)
+    {
+        try
+        {
+            return await ShipAsync(from, cancellation);
+        }
+        catch (Exception problem) when (problem is IOException and not SpoolDamagedException or UnauthorizedAccessException)
+        {
+            log.ShipFailed(1, problem.Message);
+            await Task.Delay(TimeSpan.FromSeconds(1), clock, cancellation);
+            return from;
+        }
     }
 
     /// <summary>Ships one batch from a position on; answers the position after it, the same when there was nothing.</summary>

@@ -28,6 +28,8 @@ internal sealed class CallSpool : IDisposable
             Count(call.Begin.Id, call.Segment);
         _oldestSegment = contents.Segments.Count > 0 ? contents.Segments[0] : 1;
         var first = contents.Segments.Count > 0 ? contents.Segments[^1] + 1 : 1;
+        if (contents.Segments.Count > 0)
+            FlushToDisk(SpoolPosition.PathOf(options.Directory, contents.Segments[^1]));   // its tail may never have been: only what is fsynced is shipped
         var sizes = contents.Segments.Select(segment => new FileInfo(SpoolPosition.PathOf(options.Directory, segment)).Length).ToArray();
         _log = new SpoolLog(options, folderLock, first, sizes, identity.Instance, contents.NextSeq);
     }
@@ -114,6 +116,12 @@ internal sealed class CallSpool : IDisposable
     }
 
     public void Dispose() => _log.Dispose();
+
+    private static void FlushToDisk(string path)
+    {
+        using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
+        RandomAccess.FlushToDisk(handle);
+    }
 
     private void Count(Guid id, int segment)
     {

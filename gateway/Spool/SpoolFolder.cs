@@ -4,9 +4,10 @@ namespace Quota.Gateway.Spool;
 
 /// <summary>
 /// A gateway's own folder, held exclusively. It keeps the gateway's id, so that holds and events find their owner after a restart,
-/// and the machine's boot id: within one boot, what was written is with the kernel even if the gateway was killed.
+/// and the machine's boot id: within one boot, what was written is with the kernel even if the gateway was killed. The id is noted only
+/// once recovery is done, so that a start that was cut short does not hide a restart of the machine.
 /// </summary>
-internal sealed record SpoolFolder(FileStream Lock, GatewayIdentity Identity, bool SameBoot)
+internal sealed record SpoolFolder(FileStream Lock, GatewayIdentity Identity, bool SameBoot, Action NoteBoot)
 {
     /// <exception cref="IOException">Another gateway runs on this folder.</exception>
     public static SpoolFolder Open(SpoolOptions options, TimeProvider time)
@@ -24,8 +25,7 @@ internal sealed record SpoolFolder(FileStream Lock, GatewayIdentity Identity, bo
         var boot = File.Exists("/proc/sys/kernel/random/boot_id") ? File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim() : "unknown";
         var bootFile = Path.Combine(options.Directory, "boot");
         var sameBoot = boot != "unknown" && File.Exists(bootFile) && File.ReadAllText(bootFile) == boot;
-        OwnerFile.Replace(bootFile, Encoding.UTF8.GetBytes(boot));
-        return new SpoolFolder(folderLock, new GatewayIdentity(instance), sameBoot);
+        return new SpoolFolder(folderLock, new GatewayIdentity(instance), sameBoot, () => OwnerFile.Replace(bootFile, Encoding.UTF8.GetBytes(boot)));
     }
 
     private static string ReadOrMake(string path, Func<string> make)

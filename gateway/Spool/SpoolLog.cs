@@ -167,11 +167,19 @@ internal sealed class SpoolLog : IDisposable
 
     private void Roll()
     {
-        var (segment, bytes) = (_end.Segment, _end.Offset);
-        Flush();
-        _handle.Dispose();
-        Close(bytes);
-        Open(segment + 1);
+        try
+        {
+            Flush();
+            var (segment, bytes) = (_end.Segment, _end.Offset);
+            _handle.Dispose();
+            Close(bytes);
+            Open(segment + 1);
+        }
+        catch (Exception problem)
+        {
+            _broken = problem;
+            throw new IOException("the spool's next segment could not be begun", problem);
+        }
     }
 
     private void Open(int segment)
@@ -197,15 +205,22 @@ internal sealed class SpoolLog : IDisposable
             {
                 FlushOnce();
             }
-            catch (IOException problem)
+            catch (Exception problem)
             {
                 _broken = problem;
                 WakeWaiters();
                 return;
             }
         }
-        if (_broken is null)
-            Flush();
+        try
+        {
+            if (_broken is null)
+                Flush();
+        }
+        catch (Exception problem) when (problem is IOException or ObjectDisposedException)
+        {
+            _broken = problem;   // stopping anyway; what was not fsynced is not shipped
+        }
     }
 
     private void FlushOnce()
@@ -214,6 +229,8 @@ internal sealed class SpoolLog : IDisposable
         SpoolPosition target;
         lock (_gate)
         {
+            if (_broken is not null)
+                return;
             if (_later.WrittenCount > 0)
                 Write([]);
             if (_end == _durable)

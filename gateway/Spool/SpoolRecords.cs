@@ -29,6 +29,9 @@ internal sealed record BeginRecord
     /// <summary>Input tokens by the documented estimate (four bytes a token), for a call whose usage never comes.</summary>
     public required long InputEstimate { get; init; }
 
+    /// <summary>The most output tokens that were held for; no estimate goes beyond it.</summary>
+    public required long OutputBound { get; init; }
+
     /// <summary>What is held on money limits, decimal text; null when none applies.</summary>
     public string? Held { get; init; }
 

@@ -47,6 +47,7 @@ internal sealed class SpoolRecovery(
         await ReleaseUnbegunAsync();
         if (spool.Recovered.Count > 0)
             log.Recovered(spool.Recovered.Count);
+        folder.NoteBoot();
         IsDone = true;
     }
 
@@ -81,7 +82,7 @@ internal sealed class SpoolRecovery(
         {
             foreach (var requestId in await store.OpenHoldsAsync(org.Id, MostHolds))
             {
-                if (begun.Contains(requestId) || await store.ReadHoldAsync(org.Id, requestId) is not { State: "held" } hold || hold.Owner != folder.Identity.Instance)
+                if (begun.Contains(requestId) || await store.ReadHoldAsync(org.Id, requestId) is not { State: "held" or "reaped" } hold || hold.Owner != folder.Identity.Instance)
                     continue;
                 if (folder.SameBoot)
                     await store.ReleaseAsync(org.Id, requestId, hold.Counters);

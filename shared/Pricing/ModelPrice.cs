@@ -32,6 +32,15 @@ public sealed record ModelPrice
     /// <summary>Names this price in events, e.g. <c>openai/gpt-4o-mini@2026-11-01T00:00:00Z</c>.</summary>
     public required string Version { get; init; }
 
+    /// <summary>As many as a token's price can have and still be billionths of a nano-unit: 12, and 10 where there is no minor unit.</summary>
+    private int MostDecimals => Amounts.Currency.TryParse(Currency, out var currency) && currency.Digits == 0 ? 10 : 12;
+
+    private static bool HasMoreDecimals(decimal price, int digits)
+    {
+        var scaled = price * (digits == 10 ? 10_000_000_000m : 1_000_000_000_000m);
+        return decimal.Truncate(scaled) != scaled;
+    }
+
     /// <summary>Every mistake of this price, each naming field, value, rule; empty when it is usable.</summary>
     public IEnumerable<(string Field, string Problem)> Mistakes()
     {
@@ -41,8 +50,8 @@ public sealed record ModelPrice
         {
             if (value is < 0 or > 1_000_000)
                 yield return (field, $"{value} must lie between 0 and 1000000 per million tokens");
-            else if (value is { } price && decimal.Truncate(price * 1_000_000_000_000m) != price * 1_000_000_000_000m)
-                yield return (field, $"{value} has more than 12 decimals");
+            else if (value is { } price && HasMoreDecimals(price, MostDecimals))
+                yield return (field, $"{value} has more than {MostDecimals} decimals");
         }
         foreach (var (field, value) in new[] { ("max_input_tokens", MaxInputTokens), ("max_output_tokens", MaxOutputTokens) })
         {

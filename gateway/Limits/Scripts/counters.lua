@@ -32,7 +32,7 @@ local function end_rate(key, kind, from_held, quantity, used, now)
   local c = redis.call('HMGET', key, 'live', 't', 'rem', 'held')
   local live, t, rem = drain(c[1], c[2], c[3], tonumber(amount), tonumber(period), now)
   local held = tonumber(c[4]) or 0
-  if from_held then held = held - quantity else live = live - quantity end
+  if from_held then held = math.max(0, held - quantity) else live = live - quantity end
   redis.call('HSET', key, 'live', text(math.max(0, live + used)), 't', text(t), 'rem', text(rem), 'held', text(held))
 end
 
@@ -47,6 +47,14 @@ local function add_live(key, whole, frac)
   end
   if whole ~= 0 then redis.call('HINCRBY', key, 'live', text(whole)) end
   return whole
+end
+
+-- Takes a quantity back from `held` or `live` of a calendar counter. A counter that has expired meanwhile is not left below 0.
+local function take_back(key, field, quantity, ttl)
+  if quantity > 0 and tonumber(redis.call('HINCRBY', key, field, text(-quantity))) < 0 then
+    redis.call('HSET', key, field, '0')
+    redis.call('PEXPIRE', key, ttl)
+  end
 end
 
 local function split(s)

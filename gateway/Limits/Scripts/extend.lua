@@ -16,9 +16,10 @@ if hold.state == 'reaped' then
     if total > tonumber(ARGV[2 + i]) then return { 'reaped' } end
   end
   for i = 1, #hold.kinds do
-    local live = tonumber(redis.call('HINCRBY', KEYS[i + 2], 'live', '-' .. hold.quantities[i]))
+    local quantity = tonumber(hold.quantities[i])
+    local live = tonumber(redis.call('HINCRBY', KEYS[i + 2], 'live', text(-quantity)))
     if live < 0 then redis.call('HSET', KEYS[i + 2], 'live', '0') end   -- a rate has drained meanwhile
-    redis.call('HINCRBY', KEYS[i + 2], 'held', hold.quantities[i])
+    redis.call('HINCRBY', KEYS[i + 2], 'held', text(quantity))
   end
   redis.call('PERSIST', KEYS[1])
 end

@@ -10,7 +10,7 @@ if not hold then
   return { 'gone' }
 end
 if hold.state ~= 'held' then
-  redis.call('ZREM', KEYS[2], ARGV[1])
+  if hold.state ~= 'reaped' then redis.call('ZREM', KEYS[2], ARGV[1]) end
   return { hold.state }
 end
 if hold.reread then return { 'reread' } end
@@ -22,11 +22,12 @@ for i, kind in ipairs(hold.kinds) do
   if kind ~= 'calendar' then
     end_rate(key, kind, true, quantity, quantity, real + (tonumber(ARGV[3]) or 0))
   else
-    redis.call('HINCRBY', key, 'held', '-' .. hold.quantities[i])
+    take_back(key, 'held', quantity, ARGV[2])
     add_live(key, quantity, 0)
   end
 end
 redis.call('HSET', KEYS[1], 'state', 'reaped')
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-redis.call('ZREM', KEYS[2], ARGV[1])
+-- Kept in sight of its owner's recovery, which may have to give it back, until the hold itself expires.
+redis.call('ZADD', KEYS[2], text(real + tonumber(ARGV[2])), ARGV[1])
 return { 'reaped' }

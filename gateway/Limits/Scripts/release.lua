@@ -14,7 +14,7 @@ for i, kind in ipairs(hold.kinds) do
   if kind ~= 'calendar' then
     end_rate(KEYS[i + 2], kind, from_held, tonumber(hold.quantities[i]), 0, at)
   else
-    redis.call('HINCRBY', KEYS[i + 2], from_held and 'held' or 'live', '-' .. hold.quantities[i])
+    take_back(KEYS[i + 2], from_held and 'held' or 'live', tonumber(hold.quantities[i]), ARGV[2])
   end
 end
 redis.call('HSET', KEYS[1], 'state', 'released')

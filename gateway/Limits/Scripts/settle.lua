@@ -20,7 +20,7 @@ for i, kind in ipairs(hold.kinds) do
     end_rate(key, kind, from_held, quantity, whole, at)
     reply[i + 1] = text(whole)
   elseif from_held then
-    redis.call('HINCRBY', key, 'held', '-' .. hold.quantities[i])
+    take_back(key, 'held', quantity, ARGV[2])
     reply[i + 1] = text(add_live(key, whole, frac))
   else
     reply[i + 1] = text(add_live(key, whole - quantity, frac) + quantity)

@@ -16,6 +16,7 @@ internal ref struct ChatRequestReader
     private bool _hasMedia, _includesUsage;
     private int _rootEnd;
     private (int Start, bool IsEmpty)? _options;
+    private int? _nullOptions;
     private (int Start, int Length)? _includeUsage;
     private Refusal? _refusal;
 
@@ -131,9 +132,14 @@ internal ref struct ChatRequestReader
     private void ReadStreamOptions()
     {
         _json.Read();
-        if (!Once("stream_options", _options is not null) || _json.TokenType == JsonTokenType.Null)
+        if (!Once("stream_options", _options is not null || _nullOptions is not null))
         {
             _json.Skip();
+            return;
+        }
+        if (_json.TokenType == JsonTokenType.Null)
+        {
+            _nullOptions = (int)_json.TokenStartIndex;
             return;
         }
         if (_json.TokenType != JsonTokenType.StartObject)
@@ -162,6 +168,8 @@ internal ref struct ChatRequestReader
     {
         if (_includeUsage is { } value)
             return Splice(value.Start, value.Length, "true"u8);
+        if (_nullOptions is { } position)
+            return Splice(position, 4, "{\"include_usage\":true}"u8);
         if (_options is { } options)
             return Splice(options.Start, 0, options.IsEmpty ? "\"include_usage\":true"u8 : "\"include_usage\":true,"u8);
         return Splice(_rootEnd, 0, ",\"stream_options\":{\"include_usage\":true}"u8);
@@ -173,8 +181,10 @@ internal ref struct ChatRequestReader
     private long? Count(string field, long? before, long most = int.MaxValue)
     {
         _json.Read();
-        if (!Once(field, before is not null) || _json.TokenType == JsonTokenType.Null)
+        if (!Once(field, before is not null))
             return null;
+        if (_json.TokenType == JsonTokenType.Null)
+            return before;
         if (_json.TokenType == JsonTokenType.Number && _json.TryGetInt64(out var count) && count >= 1 && count <= most)
             return count;
         Refuse(field, $"{field} must be a whole number from 1 to {most}.");

@@ -31,7 +31,7 @@ internal sealed class ChatStreamUsage : UsageReader
             return true;
         }
         ResponseModel ??= FindModel(data);
-        OutputBytes += ContentBytes(data);
+        OutputBytes += TextBytes(data);
         return !HoldsUsage(data) || ReadUsage(data);
     }
 
@@ -56,12 +56,12 @@ internal sealed class ChatStreamUsage : UsageReader
                 || !chunk.TryGetProperty("usage", out var usage))
                 return true;
             var raw = System.Text.Encoding.UTF8.GetBytes(usage.GetRawText());
-            if (ChatUsage.Parse(raw) is { } counts)
+            if (raw.Length <= JsonFieldScanner.MaxValueBytes && ChatUsage.Parse(raw) is { } counts)
                 (Usage, UsageRaw) = (counts, raw);   // a later one replaces an earlier one: some send running totals
             var isUsageChunk = chunk.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array && choices.GetArrayLength() == 0;
             return !(_hidesUsage && isUsageChunk);
         }
-        catch (JsonException)
+        catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {
             return true;
         }
@@ -69,7 +69,19 @@ internal sealed class ChatStreamUsage : UsageReader
 
     private static string? FindModel(ReadOnlySpan<byte> data) => StringAfter(data, "\"model\":"u8, out var text) ? ModelName.Parse(text) : null;
 
-    private static long ContentBytes(ReadOnlySpan<byte> data) => StringAfter(data, "\"content\":"u8, out var text) ? text.Length - 2 : 0;
+    /// <summary>Bytes of everything that a model is billed for having written: text, reasoning, refusals, arguments of tools; of all choices.</summary>
+    private static long TextBytes(ReadOnlySpan<byte> data) => Sum(data, "\"content\":"u8) + Sum(data, "\"reasoning_content\":"u8) + Sum(data, "\"refusal\":"u8) + Sum(data, "\"arguments\":"u8);
+
+    private static long Sum(ReadOnlySpan<byte> data, ReadOnlySpan<byte> key)
+    {
+        var sum = 0L;
+        for (var at = data.IndexOf(key); at >= 0; at = data.IndexOf(key))
+        {
+            sum += StringAfter(data, key, out var text) ? text.Length - 2 : 0;
+            data = data[(at + key.Length)..];
+        }
+        return sum;
+    }
 
     /// <summary>The JSON string, quotes included, that follows a key.</summary>
     private static bool StringAfter(ReadOnlySpan<byte> data, ReadOnlySpan<byte> key, out ReadOnlySpan<byte> text)

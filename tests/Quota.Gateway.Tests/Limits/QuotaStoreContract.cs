@@ -121,6 +121,34 @@ public abstract class QuotaStoreContract(StoreFixture fixture)
     }
 
     [Fact]
+    public async Task A_reaped_hold_can_still_be_given_back_by_its_owner()
+    {
+        var store = fixture.Store(deadline: TimeSpan.FromMilliseconds(1));
+        var plan = new LimitPlan(_org, [Some.Spend(_org, 1m), Some.Rate(_org, 60)]);
+        var hold = (await store.ReserveAsync(plan, Some.Id(), [1000, 1])).ShouldBeOfType<ReserveDecision.Held>().Hold;
+        await Eventually.TrueAsync("it is reaped", async () => (await store.ReapAsync(_org, 100)).Contains(hold.RequestId));
+        (await store.OpenHoldsAsync(_org, 10)).ShouldContain(hold.RequestId);
+        (await store.ReleaseAsync(_org, hold.RequestId, KeysOf(hold))).ShouldBeTrue();
+        (await store.ReadCounterAsync(plan.Limits[0])).ShouldBe((0, 0));
+        (await store.OpenHoldsAsync(_org, 10)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_call_that_costs_nothing_is_held_settled_released_and_reaped_like_any_other()
+    {
+        var store = fixture.Store(deadline: TimeSpan.FromMilliseconds(1));
+        var plan = new LimitPlan(_org, [Some.Spend(_org, 1m), Some.Rate(_org, 60)]);
+        async Task<Hold> ReserveAsync() => (await store.ReserveAsync(plan, Some.Id(), [0, 1])).ShouldBeOfType<ReserveDecision.Held>().Hold;
+        var settled = await ReserveAsync();
+        (await store.SettleAsync(_org, settled.RequestId, KeysOf(settled), [default, new ExactNanos(1, 0)], default)).ShouldBe([0, 1]);
+        var released = await ReserveAsync();
+        (await store.ReleaseAsync(_org, released.RequestId, KeysOf(released))).ShouldBeTrue();
+        var reaped = await ReserveAsync();
+        await Eventually.TrueAsync("it is reaped", async () => (await store.ReapAsync(_org, 100)).Contains(reaped.RequestId));
+        (await store.ReadCounterAsync(plan.Limits[0])).ShouldBe((0, 0));
+    }
+
+    [Fact]
     public async Task A_reaped_hold_is_held_again_only_if_it_fits()
     {
         var store = fixture.Store(deadline: TimeSpan.FromMilliseconds(1));

@@ -24,7 +24,7 @@ public sealed class CallSpoolTests : IDisposable
     private static BeginRecord Begin(int words = 10) => new()
     {
         Id = Guid.CreateVersion7(TimeProvider.System.GetUtcNow()), At = TimeProvider.System.GetUtcNow(), AtSource = "redis", OrgId = "o", Org = "acme", KeyId = "k", Provider = "openai",
-        Upstream = "openai", Route = "/v1/chat/completions", Model = "m", Stream = false, StartedAt = TimeProvider.System.GetUtcNow(), InputEstimate = words,
+        Upstream = "openai", Route = "/v1/chat/completions", Model = "m", Stream = false, StartedAt = TimeProvider.System.GetUtcNow(), InputEstimate = words, OutputBound = 100,
         Price = new ModelPrice { Provider = "openai", Model = "m", Currency = "USD", Input = 0.15m, Output = 0.6m, Version = "v" }, Counters = [],
     };
 
