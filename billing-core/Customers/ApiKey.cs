@@ -51,13 +51,14 @@ internal sealed class ApiKeyStore(NpgsqlDataSource database, TimeProvider clock)
         join customers c on c.id = k.customer_id
         left join users u on u.id = k.user_id
         left join teams t on t.id = coalesce(k.team_id, u.team_id)
-        where (@id::uuid is null or k.id = @id) and (@org::text is null or c.external_id = @org)
+        where (@id::uuid is null or k.id = @id) and (@org::text is null or c.external_id = @org and c.deleted_at is null)
         """;
 
-    public async Task<ApiKey?> FindAsync(Guid id)
+    /// <param name="org">Only when it is a key of this customer, who is not deleted; any key when null.</param>
+    public async Task<ApiKey?> FindAsync(Guid id, string? org = null)
     {
         await using var connection = await database.OpenConnectionAsync();
-        return await connection.QuerySingleOrDefaultAsync<ApiKey>(Select, new { id = (Guid?)id, org = (string?)null });
+        return await connection.QuerySingleOrDefaultAsync<ApiKey>(Select, new { id = (Guid?)id, org });
     }
 
     /// <param name="org">Only this customer's keys; all when null.</param>

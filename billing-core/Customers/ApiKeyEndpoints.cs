@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Quota.Billing.Access;
 using Quota.Billing.Http;
+using Quota.Billing.Subscriptions;
 
 namespace Quota.Billing.Customers;
 
@@ -26,10 +27,12 @@ internal static class ApiKeyEndpoints
     }
 
     private static async Task<IResult> Create(
-        JsonBody body, CustomerStore customers, TeamStore teams, UserStore users, ApiKeyStore store, CoreKeys coreKeys, TimeProvider clock)
+        JsonBody body, CustomerStore customers, TeamStore teams, UserStore users, SubscriptionStore subscriptions, ApiKeyStore store,
+        CoreKeys coreKeys, TimeProvider clock)
     {
         var input = body.Root("api_key");
         var node = await NodeAsync(input, customers, teams, users);
+        await RefuseForeignSubscriptionAsync(input, subscriptions);
         var secret = "qk_" + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
         var now = clock.GetUtcNow();
         var key = new NewApiKey(
@@ -81,6 +84,19 @@ internal static class ApiKeyEndpoints
         if (teamName is not null && team is null)
             input.Refuse("external_team_id", "team_not_found");
         return (customer.Id, team?.Id, user?.Id);
+    }
+
+    /// <summary>
+    /// A key may come before its subscription, so one that does not exist is taken; metering looks again at whose event it is. Compared
+    /// by external id: a customer who was deleted and made again may take the names of old subscriptions.
+    /// </summary>
+    private static async Task RefuseForeignSubscriptionAsync(Input input, SubscriptionStore subscriptions)
+    {
+        if (input.Text("external_subscription_id") is not { } name || await subscriptions.FindAsync(name) is not { } subscription
+            || subscription.ExternalCustomerId == input.Text("external_customer_id"))
+            return;
+        input.Refuse("external_subscription_id", Mistake.Invalid);
+        input.Refuse("external_subscription_id", "is the subscription of another customer");
     }
 
     private static DateTimeOffset? ReadExpiry(Input input, DateTimeOffset now)

@@ -55,13 +55,26 @@ internal sealed class CustomerStore(NpgsqlDataSource database, TimeProvider cloc
         return changed;
     }
 
+    /// <summary>
+    /// Its subscriptions end with it, as if each had been terminated: what was used up to now is still billed, and nothing after.
+    /// </summary>
     /// <returns>What was deleted, or null when there was nothing.</returns>
     public async Task<Customer?> DeleteAsync(string externalId)
     {
         await using var connection = await database.OpenConnectionAsync();
-        return await connection.QuerySingleOrDefaultAsync<Customer>(
-            $"update customers set deleted_at = @now where external_id = @externalId and deleted_at is null returning {Columns}",
-            new { externalId, now = clock.GetUtcNow() });
+        return await connection.QuerySingleOrDefaultAsync<Customer>($"""
+            with gone as (
+                update customers set deleted_at = @now where external_id = @externalId and deleted_at is null returning {Columns}
+            ), ended as (
+                update subscriptions live set
+                    status = case live.status when 'pending' then 'canceled' else 'terminated' end,
+                    terminated_at = @now,
+                    period_from = case when live.period_from < @now then live.period_from end,
+                    period_to = case when live.period_from < @now then least(live.period_to, @now) end
+                from gone where live.customer_id = gone.id and live.status in ('pending', 'active')
+            )
+            select * from gone
+            """, new { externalId, now = clock.GetUtcNow() });
     }
 
     private static Task<Customer?> FindAsync(NpgsqlConnection connection, string externalId, bool forUpdate = false) =>

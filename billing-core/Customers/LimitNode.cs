@@ -26,9 +26,8 @@ internal sealed record LimitNode(Customer Customer, string Kind, Guid Id)
             return Found(scope, customer, "user", "external_user_id", (await users.FindAsync(org, user))?.Id);
         if (key is null)
             return new LimitNode(customer, "org", customer.Id);
-        var found = Guid.TryParse(key, out var id) ? await keys.FindAsync(id) : null;
-        var usable = found is { RevokedAt: null } && found.ExternalCustomerId == org;
-        return Found(scope, customer, "key", "api_key_id", usable ? found!.Id : null);
+        var found = Guid.TryParse(key, out var id) ? await keys.FindAsync(id, org) : null;
+        return Found(scope, customer, "key", "api_key_id", found is { RevokedAt: null } ? found.Id : null);
     }
 
     private static LimitNode? Found(Input scope, Customer customer, string kind, string field, Guid? id)

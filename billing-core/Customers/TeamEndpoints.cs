@@ -20,24 +20,26 @@ internal static class TeamEndpoints
         if (await customers.FindAsync(org) is not { } customer)
             return ApiErrors.NotFound("customer");
         var input = body.Root("team");
-        return await SaveAsync(customer, input, input.RequiredText("external_id"), store);
+        var team = input.RequiredText("external_id");
+        return await SaveAsync(customer, input, team, await store.FindAsync(org, team), store);
     }
 
     private static async Task<IResult> Change(string org, string team, JsonBody body, CustomerStore customers, TeamStore store)
     {
         if (await customers.FindAsync(org) is not { } customer)
             return ApiErrors.NotFound("customer");
-        if (await store.FindAsync(org, team) is null)
+        if (await store.FindAsync(org, team) is not { } current)
             return ApiErrors.NotFound("team");
         var input = body.Root("team");
         if (input.Text("external_id") is { } other && other != team)
             input.Refuse("external_id", "cannot be changed");
-        return await SaveAsync(customer, input, team, store);
+        return await SaveAsync(customer, input, team, current, store);
     }
 
-    private static async Task<IResult> SaveAsync(Customer customer, Input input, string team, TeamStore store)
+    /// <summary>What is not sent stays as it is, and is empty on a new team.</summary>
+    private static async Task<IResult> SaveAsync(Customer customer, Input input, string team, Team? current, TeamStore store)
     {
-        var name = input.Text("name");
+        var name = input.Mentions("name") ? input.Text("name") : current?.Name;
         if (!input.Validation.IsValid)
             return ApiErrors.Unprocessable(input.Validation);
         await store.SaveAsync(customer, team, name);

@@ -20,7 +20,9 @@ internal static class UserEndpoints
         if (await customers.FindAsync(org) is not { } customer)
             return ApiErrors.NotFound("customer");
         var input = body.Root("user");
-        return await SaveAsync(customer, input, input.RequiredText("external_id"), null, teams, store);
+        var user = input.RequiredText("external_id");
+        // May be there already: a user who is posted again must not fall out of the team, and of its limits, for not naming it.
+        return await SaveAsync(customer, input, user, await store.FindAsync(org, user), teams, store);
     }
 
     private static async Task<IResult> Change(string org, string user, JsonBody body, CustomerStore customers, TeamStore teams, UserStore store)
@@ -35,7 +37,7 @@ internal static class UserEndpoints
         return await SaveAsync(customer, input, user, current, teams, store);
     }
 
-    /// <summary>What is not sent stays as it is on a change, and is empty on a new user.</summary>
+    /// <summary>What is not sent stays as it is, and is empty on a new user.</summary>
     private static async Task<IResult> SaveAsync(Customer customer, Input input, string user, User? current, TeamStore teams, UserStore store)
     {
         var name = input.Mentions("name") ? input.Text("name") : current?.Name;

@@ -14,6 +14,9 @@ namespace Quota.Billing.Invoicing;
 /// </summary>
 internal sealed class InvoiceBuilder(MeterQuery meter, Rater rater)
 {
+    /// <summary>Seconds; a month of a large customer's events takes its time, and an invoice has it.</summary>
+    private const int Patience = 600;
+
     /// <summary>What to answer where a caller waits for a sum that overflowed.</summary>
     public static readonly (string Field, string Problem) TooMuch = 
         ("amount_cents", "the usage is worth more than an invoice can hold; look for events with absurd quantities");
@@ -25,7 +28,7 @@ internal sealed class InvoiceBuilder(MeterQuery meter, Rater rater)
         var fees = new List<Fee>();
         if (subscription.PlanAmountCents > 0)
             fees.Add(BaseFee(subscription, invoiceId, period, now));
-        foreach (var usage in await RateChargesAsync(connection, subscription, period, cancel))
+        foreach (var usage in await RateChargesAsync(connection, subscription, period, cancel, Patience))
         {
             if (usage is { Units: 0, EventsCount: 0, PreciseAmount: 0 })
                 continue;
@@ -52,16 +55,18 @@ internal sealed class InvoiceBuilder(MeterQuery meter, Rater rater)
     }
 
     /// <summary>Every charge's usage in a period, in the plan's order; also what <c>current_usage</c> shows.</summary>
+    /// <param name="patience">Seconds for each quantity; Npgsql's 30 when absent.</param>
     /// <exception cref="OverflowException">A quantity or amount is beyond what an invoice can hold.</exception>
     public async Task<IReadOnlyList<RatedCharge>> RateChargesAsync(
-        NpgsqlConnection connection, Subscription subscription, BillingPeriod period, CancellationToken cancel)
+        NpgsqlConnection connection, Subscription subscription, BillingPeriod period, CancellationToken cancel, int? patience = null)
     {
         var currency = Currency.Parse(subscription.PlanAmountCurrency);
         var rated = new List<RatedCharge>();
         foreach (var charge in await PlanStore.ChargesAsync(connection, subscription.PlanId))
         {
             var quantity = await meter.ReadAsync(
-                connection, subscription.ExternalId, charge.EventCode, charge.AggregationType, charge.FieldName, period.From, period.To, cancel);
+                connection, subscription.ExternalId, subscription.CustomerId, charge.EventCode, charge.AggregationType, charge.FieldName,
+                period.From, period.To, patience, cancel);
             var line = rater.Rate(charge.ChargeModel, quantity.Units, JsonElement.Parse(charge.Properties));
             var cents = Rounding.ToMinorUnits(line.Amount, currency);
             var details = AmountDetails.Write(charge.ChargeModel, line);

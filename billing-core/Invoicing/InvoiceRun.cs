@@ -29,11 +29,16 @@ internal sealed class InvoiceRun(
             select exists (select 1 from subscriptions where period_to <= @now and id <> all(@failed))
             """, cancel);
         await EachAsync(FinalizeNextAsync, """
-            select exists (select 1 from invoices where status = 'draft' and finalize_after <= @now and id <> all(@failed))
+            select exists (select 1 from invoices invoice
+                where invoice.status = 'draft' and invoice.finalize_after <= @now and invoice.id <> all(@failed)
+                    and not exists (select 1 from invoices earlier
+                        where earlier.subscription_id = invoice.subscription_id and earlier.status = 'draft'
+                            and earlier.period_from < invoice.period_from
+                            and (earlier.id = any(@failed) or earlier.finalize_after > @now)))
             """, cancel);
     }
 
-    /// <summary>Repeats a step until nothing is left, and waits a while for rows that another worker has locked.</summary>
+    /// <summary>Repeats a step until nothing is left that it could do, and waits a while for rows that another worker has locked.</summary>
     private async Task EachAsync(Func<NpgsqlConnection, List<Guid>, CancellationToken, Task<bool>> step, string left, CancellationToken cancel)
     {
         var failed = new List<Guid>();
@@ -122,6 +127,10 @@ internal sealed class InvoiceRun(
         return true;
     }
 
-    /// <summary>Not a lost database and not a shutdown: those end the run.</summary>
-    private static bool IsOfThisRow(Exception error) => error is not (OperationCanceledException or NpgsqlException { IsTransient: true });
+    /// <summary>
+    /// Not a lost database and not a shutdown: those end the run. A command that took too long is transient to Npgsql, but it is this
+    /// row's usage that is large, and the next run would meet it first again.
+    /// </summary>
+    internal static bool IsOfThisRow(Exception error) => error is not (OperationCanceledException or NpgsqlException { IsTransient: true })
+        or NpgsqlException { InnerException: TimeoutException };
 }

@@ -12,21 +12,27 @@ internal sealed class InvoiceRunJob(SubscriptionStartJob start, InvoiceRun run, 
         using var timer = new PeriodicTimer(Every, TimeProvider.System);
         do
         {
-            try
-            {
-                await start.RunDueAsync(stoppingToken);
-                await run.RunDueAsync(stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception error)
-            {
-                Log.RunFailed(log, error);
-            }
+            // Each by itself: a subscription that cannot start must not keep the others from their invoices.
+            await TryAsync(start.RunDueAsync, stoppingToken);
+            await TryAsync(run.RunDueAsync, stoppingToken);
         }
         while (await NextAsync(timer, stoppingToken));
+    }
+
+    private async Task TryAsync(Func<CancellationToken, Task> step, CancellationToken stopping)
+    {
+        try
+        {
+            await step(stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The next tick ends the loop.
+        }
+        catch (Exception error)
+        {
+            Log.RunFailed(log, error);
+        }
     }
 
     private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stopping)

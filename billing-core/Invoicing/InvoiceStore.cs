@@ -114,7 +114,7 @@ internal sealed class InvoiceStore(NpgsqlDataSource database)
     {
         const string Where = """
             from invoices invoice join customers customer on customer.id = invoice.customer_id
-            where (@ExternalCustomerId::text is null or customer.external_id = @ExternalCustomerId)
+            where (@ExternalCustomerId::text is null or customer.external_id = @ExternalCustomerId and customer.deleted_at is null)
                 and (@Status::text is null or invoice.status = @Status)
                 and (@PaymentStatus::text is null or invoice.payment_status = @PaymentStatus)
             """;

@@ -57,12 +57,12 @@ internal sealed class LedgerStore(NpgsqlDataSource database, TimeProvider clock)
         await using var connection = await database.OpenConnectionAsync(cancel);
         var total = await connection.QuerySingleAsync<long>(new CommandDefinition("""
             select count(*) from ledger_entries entry left join customers customer on customer.id = entry.customer_id
-            where @externalCustomerId::text is null or customer.external_id = @externalCustomerId
+            where @externalCustomerId::text is null or customer.external_id = @externalCustomerId and customer.deleted_at is null
             """, new { externalCustomerId }, cancellationToken: cancel));
         var entries = (await connection.QueryAsync<LedgerEntryRow>(new CommandDefinition("""
             select entry.id, kind, reference, customer.external_id as external_customer_id, posted_at, service_from, service_to
             from ledger_entries entry left join customers customer on customer.id = entry.customer_id
-            where @externalCustomerId::text is null or customer.external_id = @externalCustomerId
+            where @externalCustomerId::text is null or customer.external_id = @externalCustomerId and customer.deleted_at is null
             order by posted_at desc, entry.id desc
             limit @count offset @offset
             """, new { externalCustomerId, offset, count }, cancellationToken: cancel))).ToList();

@@ -12,20 +12,24 @@ internal sealed class MeterQuery(Aggregations aggregations)
     /// </summary>
     /// <param name="connection">Open.</param>
     /// <param name="externalSubscriptionId">As events name it.</param>
+    /// <param name="customerId">Whose subscription it is: events that another customer's key made do not count.</param>
     /// <param name="eventCode">The metric's <c>event_code</c>.</param>
     /// <param name="aggregationType">A registered name, e.g. <c>sum_agg</c>.</param>
     /// <param name="fieldName">The property to read; ignored by aggregations that need none.</param>
+    /// <param name="patience">Seconds that the database may take; Npgsql's 30 when absent.</param>
     /// <exception cref="KeyNotFoundException">Unknown aggregation.</exception>
     /// <exception cref="ArgumentException">The aggregation needs a field and none is given.</exception>
     /// <exception cref="OverflowException">The sum has more than 28 digits: no invoice can hold it.</exception>
     public async Task<Quantity> ReadAsync(
         NpgsqlConnection connection,
         string externalSubscriptionId,
+        Guid customerId,
         string eventCode,
         string aggregationType,
         string? fieldName,
         DateTimeOffset from,
         DateTimeOffset to,
+        int? patience = null,
         CancellationToken cancel = default)
     {
         var aggregation = aggregations[aggregationType];
@@ -36,8 +40,9 @@ internal sealed class MeterQuery(Aggregations aggregations)
             select trim_scale({aggregation.Sql}) as units, count(*) as events_count
             from events
             where external_subscription_id = @externalSubscriptionId and code = @eventCode and at >= @from and at < @to
+                and (customer_id is null or customer_id = @customerId)
             """;
-        var arguments = new { externalSubscriptionId, eventCode, field = fieldName ?? "", from, to };
-        return await connection.QuerySingleAsync<Quantity>(new CommandDefinition(sql, arguments, cancellationToken: cancel));
+        var arguments = new { externalSubscriptionId, customerId, eventCode, field = fieldName ?? "", from, to };
+        return await connection.QuerySingleAsync<Quantity>(new CommandDefinition(sql, arguments, commandTimeout: patience, cancellationToken: cancel));
     }
 }

@@ -14,11 +14,11 @@ internal static class CurrentUsageEndpoints
         NpgsqlDataSource database, TimeProvider clock, CancellationToken cancel)
     {
         var now = clock.GetUtcNow();
-        if (await store.FindSubscriberAsync(externalId) is null)
+        if (await store.FindSubscriberAsync(externalId) is not { } customer)
             return ApiErrors.NotFound("customer");
         if (request.Query["external_subscription_id"].FirstOrDefault() is not { Length: > 0 } subscriptionId)
             return ApiErrors.Unprocessable("external_subscription_id", Mistake.Mandatory);
-        if (await store.FindAsync(subscriptionId) is not { } subscription || subscription.ExternalCustomerId != externalId
+        if (await store.FindAsync(subscriptionId) is not { } subscription || subscription.CustomerId != customer.Id
             || subscription.PeriodAt(now) is not { } period)
             return ApiErrors.NotFound("subscription");
 

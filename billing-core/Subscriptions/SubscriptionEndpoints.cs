@@ -28,7 +28,7 @@ internal static class SubscriptionEndpoints
         var externalId = input.Text("external_id") is { Length: > 0 } given ? given : Guid.CreateVersion7(now).ToString();
         var name = input.Text("name");
         var billingTime = input.OneOf("billing_time", BillingTime.Calendar, BillingTime.Anniversary) ?? BillingTime.Calendar;
-        var startsAt = input.Time("subscription_at") ?? WholeSecond(now);
+        var startsAt = input.Time("subscription_at") ?? Later(WholeSecond(now), await store.LastEndAsync(externalId));
         if (startsAt < now.AddYears(-MaxYearsAway) || startsAt > now.AddYears(MaxYearsAway))
             input.Refuse("subscription_at", Mistake.OutOfRange);
         input.RefuseUnbuilt("ending_at", "plan_overrides", "usage_thresholds", "invoice_custom_section", "payment_method");
@@ -45,8 +45,11 @@ internal static class SubscriptionEndpoints
         var subscription = Make(now, customer, plan, externalId, name, billingTime, startsAt);
         if (await store.AddAsync(subscription))
             return One(subscription, now);
-        return await store.FindAsync(externalId) is { } existing
-            ? await AgainAsync(existing, customer, plan, input, store, now)
+        if (await store.FindAsync(externalId) is { Status: SubscriptionStatus.Pending or SubscriptionStatus.Active } existing)
+            return await AgainAsync(existing, customer, plan, input, store, now);
+        return await store.LastEndAsync(externalId) is { } end && end > startsAt
+            ? ApiErrors.Unprocessable("subscription_at",
+                $"a subscription with this external_id ran until {JsonFormats.Text(end)}; start later than that, or take another external_id")
             : ApiErrors.Unprocessable("external_id", Mistake.AlreadyExists);
     }
 
@@ -80,6 +83,8 @@ internal static class SubscriptionEndpoints
 
     /// <summary>Events are often stamped in whole seconds: one sent right after the subscription must not fall before it.</summary>
     private static DateTimeOffset WholeSecond(DateTimeOffset now) => now.AddTicks(-(now.Ticks % TimeSpan.TicksPerSecond));
+
+    private static DateTimeOffset Later(DateTimeOffset start, DateTimeOffset? end) => end > start ? end.Value : start;
 
     /// <summary>The same external id again: with the same plan it changes the name (as at Lago), anything else is refused.</summary>
     private static async Task<IResult> AgainAsync(

@@ -20,15 +20,20 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
         join plans plan on plan.id = subscription.plan_id
         """;
 
-    /// <summary>False when a live subscription has this external id already.</summary>
+    /// <summary>
+    /// False when a live subscription has this external id already, or when one that ended still ran at the new one's start: events name
+    /// a subscription by its external id only, and would be billed to both.
+    /// </summary>
     public async Task<bool> AddAsync(Subscription subscription)
     {
         await using var connection = await database.OpenConnectionAsync();
         return await connection.ExecuteAsync("""
             insert into subscriptions (id, external_id, customer_id, plan_id, name, status, billing_time, subscription_at, started_at,
                 created_at, period_from, period_to)
-            values (@Id, @ExternalId, @CustomerId, @PlanId, @Name, @Status, @BillingTime, @SubscriptionAt, @StartedAt,
-                @CreatedAt, @PeriodFrom, @PeriodTo)
+            select @Id, @ExternalId, @CustomerId, @PlanId, @Name, @Status, @BillingTime, @SubscriptionAt, @StartedAt,
+                @CreatedAt, @PeriodFrom, @PeriodTo
+            where not exists (select 1 from subscriptions old
+                where old.external_id = @ExternalId and old.started_at is not null and old.terminated_at > @SubscriptionAt)
             on conflict (external_id) where status in ('pending', 'active') do nothing
             """, subscription) == 1;
     }
@@ -41,6 +46,18 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
             {Select}
             where subscription.external_id = @externalId
             order by subscription.status in ('pending', 'active') desc, subscription.created_at desc
+            limit 1
+            """, new { externalId });
+    }
+
+    /// <summary>When the last one of this external id ended that ever ran; null when there is none.</summary>
+    public async Task<DateTimeOffset?> LastEndAsync(string externalId)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return await connection.QuerySingleOrDefaultAsync<DateTimeOffset?>("""
+            select terminated_at from subscriptions
+            where external_id = @externalId and started_at is not null and terminated_at is not null
+            order by terminated_at desc
             limit 1
             """, new { externalId });
     }
@@ -59,7 +76,7 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
     {
         const string Where = """
             where subscription.status = any(@statuses)
-                and (@externalCustomerId::text is null or customer.external_id = @externalCustomerId)
+                and (@externalCustomerId::text is null or customer.external_id = @externalCustomerId and customer.deleted_at is null)
                 and (@planCode::text is null or plan.code = @planCode)
             """;
         var arguments = new { externalCustomerId, planCode, statuses = statuses.ToArray(), offset, count };

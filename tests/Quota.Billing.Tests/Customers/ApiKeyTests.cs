@@ -42,6 +42,25 @@ public sealed class ApiKeyTests(SharedBillingApp shared) : IClassFixture<SharedB
     }
 
     [Fact]
+    public async Task Names_no_subscription_of_another_customer()
+    {
+        foreach (var id in new[] { "owner", "stranger" })
+            (await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = id } })).ShouldBe(200);
+        (await _app.PostAsync("/api/v1/plans", new { plan = new { name = "P", code = "p", interval = "monthly", amount_cents = 1, amount_currency = "USD" } })).ShouldBe(200);
+        (await _app.PostAsync("/api/v1/subscriptions", new { subscription = new { external_customer_id = "owner", plan_code = "p", external_id = "owned" } })).ShouldBe(200);
+        var refused = (await Make("stranger", "owned")).ShouldBe(422);
+        refused.At("error_details.external_subscription_id.0").ShouldBe("value_is_invalid");
+        refused.At("error_details.external_subscription_id.1")!.ShouldContain("another customer");
+        (await Make("owner", "owned")).ShouldBe(200).At("api_key.external_subscription_id").ShouldBe("owned");
+        (await Make("stranger", "comes-later")).ShouldBe(200);
+
+        Task<JsonAnswer> Make(string customer, string subscription) => _app.PostAsync("/api/v1/api_keys", new
+        {
+            api_key = new { external_customer_id = customer, external_subscription_id = subscription },
+        });
+    }
+
+    [Fact]
     public async Task All_mistakes_come_at_once()
     {
         await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "mist" } });

@@ -134,4 +134,21 @@ public sealed class CustomerTests(SharedBillingApp shared) : IClassFixture<Share
         (await _app.DeleteAsync("/api/v1/customers/house/users/ada")).ShouldBe(200);
         (await _app.DeleteAsync("/api/v1/customers/house/users/ada")).ShouldBe(404);
     }
+
+    [Fact]
+    public async Task Posting_again_leaves_what_is_not_named()
+    {
+        await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "twice" } });
+        await _app.PostAsync("/api/v1/customers/twice/teams", new { team = new { external_id = "red", name = "Red" } });
+        await _app.PostAsync("/api/v1/customers/twice/users", new { user = new { external_id = "ada", external_team_id = "red", name = "Ada" } });
+
+        (await _app.PostAsync("/api/v1/customers/twice/teams", new { team = new { external_id = "red" } })).ShouldBe(200).At("team.name").ShouldBe("Red");
+        (await _app.PutAsync("/api/v1/customers/twice/teams/red", new { team = new { } })).ShouldBe(200).At("team.name").ShouldBe("Red");
+        var again = (await _app.PostAsync("/api/v1/customers/twice/users", new { user = new { external_id = "ada", email = "ada@twice.test" } })).ShouldBe(200);
+        again.At("user.external_team_id").ShouldBe("red");
+        again.At("user.name").ShouldBe("Ada");
+        again.At("user.email").ShouldBe("ada@twice.test");
+        (await _app.PostAsync("/api/v1/customers/twice/users", new { user = new { external_id = "ada", external_team_id = (string?)null } })).ShouldBe(200)
+            .At("user.external_team_id").ShouldBeNull("named, so it changes");
+    }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Quota.Billing.Clock;
@@ -174,6 +175,61 @@ public sealed class InvoiceRunTests
                 properties = new { tokens = 999_999_999_999_999_999 },
             },
         })).ShouldBe(200);
+    }
+
+    [Fact]
+    public void A_command_that_took_too_long_is_trouble_of_its_row_and_a_lost_database_ends_the_run()
+    {
+        InvoiceRun.IsOfThisRow(new NpgsqlException("too long", new TimeoutException())).ShouldBeTrue();
+        InvoiceRun.IsOfThisRow(new NpgsqlException("lost", new IOException())).ShouldBeFalse();
+        InvoiceRun.IsOfThisRow(new OperationCanceledException()).ShouldBeFalse();
+        InvoiceRun.IsOfThisRow(new OverflowException()).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Drafts_behind_a_failed_one_are_not_waited_for()
+    {
+        await using var scene = await MoneyScene.StartAsync(graceDays: 20);
+        await scene.SubscribeAsync();
+        await scene.UseAsync("2031-03-02T00:00:00Z", 5);
+        await scene.MoveClockAsync("2031-05-02T00:00:00Z");
+        // March is finalized, April a draft. More than an invoice can hold comes late for April, and waits with May behind it.
+        await ExecuteAsync(scene, """
+            insert into api_events (id, key, transaction_id, at, external_subscription_id, code, properties, received_at)
+            select gen_random_uuid(), 'k', 'late', '2031-04-02', 'acme-main', 'llm.request', '{"tokens": 999999999999999999}', now()
+            from generate_series(1, 300)
+            """);
+        var patience = Stopwatch.StartNew();
+        await scene.MoveClockAsync("2031-06-25T00:00:00Z");
+        patience.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(20));
+        (await scene.InvoicesAsync()).Select(invoice => invoice.At("invoice.status")).ShouldBe(["finalized", "draft", "draft"]);
+    }
+
+    [Fact]
+    public async Task A_subscription_that_cannot_start_keeps_nobody_from_the_invoice()
+    {
+        await using var scene = await MoneyScene.StartAsync();
+        await scene.SubscribeAsync();
+        await scene.SubscribeAsync("stuck", at: "2031-09-01T00:00:00Z");
+        await ExecuteAsync(scene, """
+            insert into customers (id, external_id, timezone, created_at) values ('0199a000-0000-7000-8000-000000000002', 'odd', 'Mars/Olympus', now());
+            update subscriptions set customer_id = '0199a000-0000-7000-8000-000000000002', subscription_at = '2031-02-01' where external_id = 'stuck';
+            update subscriptions set period_from = '2031-01-01', period_to = '2031-02-01' where external_id = 'acme-main'
+            """);
+        // The job looks every few seconds.
+        var patience = Stopwatch.StartNew();
+        while ((await scene.InvoicesAsync()).Count == 0)
+        {
+            patience.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(30));
+            await Task.Delay(200);
+        }
+    }
+
+    private static async Task ExecuteAsync(MoneyScene scene, string sql)
+    {
+        await using var connection = await scene.App.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
     }
 
     [Fact]

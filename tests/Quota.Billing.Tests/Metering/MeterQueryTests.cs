@@ -9,6 +9,7 @@ namespace Quota.Billing.Tests.Metering;
 
 public sealed class MeterQueryTests(SharedBillingApp shared) : IClassFixture<SharedBillingApp>
 {
+    private static readonly Guid Customer = new("0199a000-0000-7000-8000-000000000001");
     private static readonly DateTimeOffset From = new(2026, 10, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly DateTimeOffset To = From.AddMonths(1);
 
@@ -51,19 +52,41 @@ public sealed class MeterQueryTests(SharedBillingApp shared) : IClassFixture<Sha
     public async Task Both_sources_are_read()
     {
         await SendAsync("mixed", [(From, JsonValue.Create(3))], code: "llm.request");
-        await _app.ShipAsync(SomeUsage.Batch([SomeUsage.Text(SomeUsage.Event(From.AddDays(1), input: 40, subscription: "mixed"))]));
+        await _app.ShipAsync(SomeUsage.Batch([SomeUsage.Text(SomeUsage.Event(From.AddDays(1), input: 40, subscription: "mixed") with { Org = "unknown" })]));
         await using var connection = await _app.OpenAsync();
-        (await Query.ReadAsync(connection, "mixed", "llm.request", "sum_agg", "input_tokens", From, To)).ShouldBe(new Quantity(40, 2));
-        (await Query.ReadAsync(connection, "mixed", "llm.request", "sum_agg", "requests", From, To)).ShouldBe(new Quantity(1, 2));
-        (await Query.ReadAsync(connection, "mixed", "llm.request", "count_agg", null, From, To)).ShouldBe(new Quantity(2, 2));
+        (await Query.ReadAsync(connection, "mixed", Customer, "llm.request", "sum_agg", "input_tokens", From, To)).ShouldBe(new Quantity(40, 2));
+        (await Query.ReadAsync(connection, "mixed", Customer, "llm.request", "sum_agg", "requests", From, To)).ShouldBe(new Quantity(1, 2));
+        (await Query.ReadAsync(connection, "mixed", Customer, "llm.request", "count_agg", null, From, To)).ShouldBe(new Quantity(2, 2));
+    }
+
+    [Fact]
+    public async Task A_key_that_names_anothers_subscription_adds_nothing_to_it()
+    {
+        var caller = (await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "acme" } })).ShouldBe(200);
+        await _app.ShipAsync(SomeUsage.Batch([SomeUsage.Text(SomeUsage.Event(From.AddDays(1), input: 40, subscription: "foreign"))]));
+        await using var connection = await _app.OpenAsync();
+        (await Query.ReadAsync(connection, "foreign", Customer, "llm.request", "sum_agg", "input_tokens", From, To)).ShouldBe(new Quantity(0, 0));
+        var own = Guid.Parse(caller.At("customer.lago_id")!);
+        (await Query.ReadAsync(connection, "foreign", own, "llm.request", "sum_agg", "input_tokens", From, To)).ShouldBe(new Quantity(40, 1));
+    }
+
+    [Fact]
+    public async Task Numbers_count_however_they_are_written()
+    {
+        await SendAsync("fine",
+        [
+            (From, JsonNode.Parse("0.0012345678901234567")), (From, JsonNode.Parse("1e-7")), (From, JsonNode.Parse("2E+3")),
+            (From, JsonNode.Parse("-1e17")), (From, JsonNode.Parse("1e17")), (From, JsonNode.Parse("1e18")), (From, JsonValue.Create("0.0000000000014")),
+        ]);
+        (await ReadAsync("fine", "sum_agg")).ShouldBe(new Quantity(2000.001234667891m, 7));
     }
 
     [Fact]
     public async Task Mistakes_of_the_caller_are_exceptions()
     {
         await using var connection = await _app.OpenAsync();
-        await Should.ThrowAsync<KeyNotFoundException>(() => Query.ReadAsync(connection, "s", "c", "mean_agg", "n", From, To));
-        await Should.ThrowAsync<ArgumentException>(() => Query.ReadAsync(connection, "s", "c", "sum_agg", null, From, To));
+        await Should.ThrowAsync<KeyNotFoundException>(() => Query.ReadAsync(connection, "s", Customer, "c", "mean_agg", "n", From, To));
+        await Should.ThrowAsync<ArgumentException>(() => Query.ReadAsync(connection, "s", Customer, "c", "sum_agg", null, From, To));
     }
 
     private MeterQuery Query => _app.Services.GetRequiredService<MeterQuery>();
@@ -71,7 +94,7 @@ public sealed class MeterQueryTests(SharedBillingApp shared) : IClassFixture<Sha
     private async Task<Quantity> ReadAsync(string subscription, string aggregation)
     {
         await using var connection = await _app.OpenAsync();
-        return await Query.ReadAsync(connection, subscription, "units", aggregation, "n", From, To);
+        return await Query.ReadAsync(connection, subscription, Customer, "units", aggregation, "n", From, To);
     }
 
     private async Task SendAsync(string subscription, IReadOnlyList<(DateTimeOffset At, JsonNode? Value)> values, string code = "units")

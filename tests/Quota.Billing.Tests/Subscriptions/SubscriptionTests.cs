@@ -87,6 +87,60 @@ public sealed class SubscriptionTests
         (await scene.App.GetAsync($"/api/v1/customers/beta/current_usage?external_subscription_id={MoneyScene.Subscription}")).ShouldBe(404);
     }
 
+    [Fact]
+    public async Task A_deleted_customers_subscriptions_end_and_a_namesake_sees_nothing_of_them()
+    {
+        await using var scene = await MoneyScene.StartAsync();
+        await scene.SubscribeAsync();
+        await scene.SubscribeAsync("later", at: "2031-05-01T00:00:00Z");
+        var key = (await scene.App.PostAsync("/api/v1/api_keys", new { api_key = new { external_customer_id = MoneyScene.Customer } })).ShouldBe(200).At("api_key.id");
+        await scene.MoveClockAsync("2031-03-10T12:00:00Z");
+        (await scene.App.DeleteAsync("/api/v1/customers/" + MoneyScene.Customer)).ShouldBe(200).At("customer.external_id").ShouldBe(MoneyScene.Customer);
+        (await scene.App.GetAsync("/api/v1/subscriptions/" + MoneyScene.Subscription)).ShouldBe(200).At("subscription.status").ShouldBe("terminated");
+        (await scene.App.GetAsync("/api/v1/subscriptions/later")).ShouldBe(200).At("subscription.status").ShouldBe("canceled");
+        await scene.MoveClockAsync("2031-06-01T00:00:00Z");
+        var invoices = (await scene.App.GetAsync("/api/v1/invoices")).ShouldBe(200);
+        invoices["invoices"].GetArrayLength().ShouldBe(1);
+        // 10 of 31 days
+        invoices.At("invoices.0.total_amount_cents").ShouldBe("3226");
+
+        (await scene.App.PostAsync("/api/v1/customers", new { customer = new { external_id = MoneyScene.Customer, currency = "USD" } })).ShouldBe(200);
+        foreach (var (path, name) in new[]
+                 {
+                     ("invoices?", "invoices"), ("ledger/entries?", "entries"), ("api_keys?", "api_keys"), ("subscriptions?status[]=terminated&", "subscriptions"),
+                 })
+        {
+            (await scene.App.GetAsync($"/api/v1/{path}")).ShouldBe(200)[name].GetArrayLength().ShouldBe(1, path);
+            var own = (await scene.App.GetAsync($"/api/v1/{path}external_customer_id={MoneyScene.Customer}")).ShouldBe(200);
+            own[name].GetArrayLength().ShouldBe(0, path);
+            own.At("meta.total_count").ShouldBe("0", path);
+        }
+        (await scene.App.GetAsync($"/api/v1/customers/{MoneyScene.Customer}/current_usage?external_subscription_id={MoneyScene.Subscription}")).ShouldBe(404)
+            .At("code").ShouldBe("subscription_not_found");
+        (await scene.App.PostAsync("/api/v1/limits", new
+        {
+            limit = new { code = "k", scope = new { external_customer_id = MoneyScene.Customer, api_key_id = key }, meter = "requests", amount = "1", window = new { kind = "month" } },
+        })).ShouldBe(422).Text.ShouldContain("api_key_not_found");
+    }
+
+    [Fact]
+    public async Task Subscriptions_of_one_external_id_never_overlap()
+    {
+        await using var scene = await MoneyScene.StartAsync();
+        (await Post(scene, MoneyScene.Customer, MoneyScene.Plan)).ShouldBe(200);
+        var ended = (await scene.App.DeleteAsync("/api/v1/subscriptions/" + MoneyScene.Subscription)).ShouldBe(200).At("subscription.terminated_at");
+        (await scene.App.PostAsync("/api/v1/customers", new { customer = new { external_id = "beta", currency = "USD" } })).ShouldBe(200);
+        var backdated = new { subscription = new { external_customer_id = "beta", plan_code = MoneyScene.Plan, external_id = MoneyScene.Subscription, subscription_at = "2031-03-01" } };
+        (await scene.App.PostAsync("/api/v1/subscriptions", backdated)).ShouldBe(422).At("error_details.subscription_at.0")!.ShouldContain(ended!);
+
+        // Within the same second: it starts where the other ended, not at the second's beginning.
+        (await Post(scene, "beta", MoneyScene.Plan)).ShouldBe(200).At("subscription.status").ShouldBe("active");
+        (await scene.App.ScalarAsync<bool>("select bool_and(b.started_at >= a.terminated_at) from subscriptions a, subscriptions b where a.status = 'terminated' and b.status = 'active'"))
+            .ShouldBeTrue();
+        // Again, with whatever start, it is the same one.
+        (await scene.App.PostAsync("/api/v1/subscriptions", backdated)).ShouldBe(200).At("subscription.status").ShouldBe("active");
+    }
+
     private static Task<JsonAnswer> Post(MoneyScene scene, string customer, string plan, string? name = null) =>
         scene.App.PostAsync("/api/v1/subscriptions", name is null
             ? new { subscription = new { external_customer_id = customer, plan_code = plan, external_id = MoneyScene.Subscription } }
