@@ -53,7 +53,9 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
     {
         if (error == ForwarderError.None)
             return UsageStatus.Completed;
-        if (context.RequestAborted.IsCancellationRequested)
+        // YARP aborts the client's connection when the upstream breaks off, so an aborted request alone does not say who went first.
+        var upstreamBroke = error is ForwarderError.ResponseBodyDestination or ForwarderError.Request or ForwarderError.RequestBodyDestination;
+        if (context.RequestAborted.IsCancellationRequested && !upstreamBroke)
             return UsageStatus.Cancelled;   // the upstream may have worked for it: estimated, never nothing
         return call.HasServed ? UsageStatus.CutOff : UsageStatus.Failed;
     }

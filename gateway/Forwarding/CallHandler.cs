@@ -57,8 +57,8 @@ internal sealed class CallHandler(
             return new Refusal.Unavailable("price", $"The price of {adapter.Protocol}/{request.Model} is not known.", 30);
         if (caller.Plan.HasMoney && price.Currency.Code != caller.Org.Currency)
             return new Refusal.Unavailable("price", $"The price of {adapter.Protocol}/{request.Model} is in {price.Currency}, the limits are in {caller.Org.Currency}.", 30);
-        if (!recovery.IsDone || spool.Refuses() is not null)
-            return new Refusal.Unavailable("spool", $"No metered call can be written down now: {spool.Refuses() ?? "calls of an earlier run are being recovered"}.", 2);
+        if ((recovery.IsDone ? spool.Refuses() : "calls of an earlier run are being recovered") is { } reason)
+            return new Refusal.Unavailable("spool", $"No metered call can be written down now: {reason}.", 2);
 
         var bound = BoundOf(request, price.Price);
         switch (await limiter.ReserveAsync(caller.Plan, id, bound, price))

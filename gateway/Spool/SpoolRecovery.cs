@@ -15,6 +15,8 @@ internal sealed class SpoolRecovery(
     : BackgroundService
 {
     private const int MostHolds = 100_000;
+    private readonly HashSet<Guid> _resolved = [];
+    private readonly Dictionary<Guid, CallOutcome> _ended = [];
 
     /// <summary>True once nothing of an earlier run is left open; metered calls are refused until then.</summary>
     public bool IsDone { get; private set; }
@@ -50,9 +52,6 @@ internal sealed class SpoolRecovery(
         folder.NoteBoot();
         IsDone = true;
     }
-
-    private readonly HashSet<Guid> _resolved = [];
-    private readonly Dictionary<Guid, CallOutcome> _ended = [];
 
     private async Task ResolveAsync(UnsettledCall call)
     {

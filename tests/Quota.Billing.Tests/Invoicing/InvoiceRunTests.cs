@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Quota.Billing.Clock;
 using Quota.Billing.Invoicing;
+using Quota.TestKit;
 
 namespace Quota.Billing.Tests.Invoicing;
 
@@ -217,12 +218,7 @@ public sealed class InvoiceRunTests
             update subscriptions set period_from = '2031-01-01', period_to = '2031-02-01' where external_id = 'acme-main'
             """);
         // The job looks every few seconds.
-        var patience = Stopwatch.StartNew();
-        while ((await scene.InvoicesAsync()).Count == 0)
-        {
-            patience.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(30));
-            await Task.Delay(200);
-        }
+        await Eventually.TrueAsync("the other subscription is invoiced", async () => (await scene.InvoicesAsync()).Count > 0, TimeSpan.FromSeconds(30));
     }
 
     private static async Task ExecuteAsync(MoneyScene scene, string sql)

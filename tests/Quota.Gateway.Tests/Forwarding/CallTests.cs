@@ -105,7 +105,7 @@ public sealed class CallTests(StandaloneGateway gateway) : IClassFixture<Standal
     {
         using var response = await gateway.PostAsync(Ada, Chat("hello", model: "gpt-unpriced"));
         response.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
-        response.Headers.RetryAfter.ShouldNotBeNull();
+        response.Headers.RetryAfter!.Delta.ShouldBe(TimeSpan.FromSeconds(30));
         (await JsonAsync(response)).GetProperty("error").GetProperty("code").GetString().ShouldBe("price_unavailable");
     }
 
@@ -194,6 +194,31 @@ public sealed class CallTests(StandaloneGateway gateway) : IClassFixture<Standal
         e.GetProperty("status").GetString().ShouldBe("cut_off");
         e.GetProperty("estimated").GetBoolean().ShouldBeTrue();
         e.GetProperty("usage").GetProperty("output_tokens").GetInt64().ShouldBeGreaterThan(0);
+    }
+
+    [Fact]
+    public async Task A_client_that_hangs_up_in_mid_stream_is_estimated_never_zero()
+    {
+        string id;
+        using (var client = new HttpClient())
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, gateway.Process.Url + "/v1/chat/completions")
+            {
+                Content = new StringContent(Chat("a b c reply:300 pace:100", ",\"stream\":true"), Encoding.UTF8, "application/json"),
+                Headers = { { "Authorization", "Bearer " + Bob } },
+            };
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            id = response.Headers.GetValues("x-request-id").Single();
+            using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+            for (var lines = 0; lines < 6; lines++)
+                await reader.ReadLineAsync();
+        }
+        await Eventually.TrueAsync("its event is written", () => gateway.Process.Events().Any(e => e.GetProperty("id").GetString() == id));
+        var e = gateway.Process.Events().Single(e => e.GetProperty("id").GetString() == id);
+        e.GetProperty("status").GetString().ShouldBe("cancelled");
+        e.GetProperty("estimated").GetBoolean().ShouldBeTrue();
+        e.GetProperty("usage").GetProperty("input_tokens").GetInt64().ShouldBeGreaterThan(0);
+        e.GetProperty("usage").GetProperty("output_tokens").GetInt64().ShouldBeInRange(1, 299);
     }
 
     [Fact]

@@ -143,6 +143,9 @@ public sealed class CallSpoolTests : IDisposable
         spool.Settled(new SettledRecord(open.Id, null, null));
         spool.Trim(end);
         SpoolPosition.Segments(_folder.FullName)[0].ShouldBe(end.Segment);
+        // The last settled record is written with the next flush; from then on nothing moves.
+        await Eventually.TrueAsync("all is written", () => spool.Read(spool.Start).Any(entry => entry.Kind == RecordKind.Settled
+            && JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.SettledRecord)!.Id == open.Id));
         spool.Bytes.ShouldBe(SpoolPosition.Segments(_folder.FullName).Sum(segment => new FileInfo(SpoolPosition.PathOf(_folder.FullName, segment)).Length));
     }
 
