@@ -4,6 +4,7 @@ using Quota.Billing.Clock;
 using Quota.Billing.Customers;
 using Quota.Billing.Database;
 using Quota.Billing.Diagnostics;
+using Quota.Billing.Facts;
 using Quota.Billing.Http;
 using Quota.Billing.Ingest;
 using Quota.Billing.Invoicing;
@@ -60,6 +61,7 @@ public static partial class Program
         services.AddAccess(settings, report);
         services.AddDiagnostics();
         services.AddCustomers();
+        services.AddFacts();
         services.AddMetering();
         services.AddIngest(settings, report);
         services.AddRating();
@@ -79,6 +81,7 @@ public static partial class Program
         app.MapDiagnostics();
         app.MapClock();
         app.MapCustomers();
+        app.MapFacts();
         app.MapIngest();
         app.MapCatalog();
         app.MapSubscriptions();

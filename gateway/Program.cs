@@ -21,7 +21,7 @@ try
     builder.Services.AddSingleton(new GatewayClock(TimeProvider.System));
     builder.Services
         .AddProviders()                  // what each upstream speaks
-        .AddLimits(settings)             // hold and settle, in Redis
+        .AddLimits(control, settings)    // hold and settle, in Redis
         .AddForwarding(settings)         // YARP: credential swap, header hygiene
         .AddMetering()                   // usage read as it passes
         .AddShipping(control, settings)  // events on their way, until confirmed

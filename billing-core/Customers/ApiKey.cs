@@ -70,15 +70,20 @@ internal sealed class ApiKeyStore(NpgsqlDataSource database, TimeProvider clock)
         return (items.AsList(), await connection.ExecuteScalarAsync<long>($"select count(*) from ({Select}) keys", arguments));
     }
 
-    public async Task AddAsync(NewApiKey key)
+    /// <summary>Waits for a deletion of its user or team that is under way.</summary>
+    /// <returns>False, and nothing stored, when the user or team is gone by now.</returns>
+    public async Task<bool> AddAsync(NewApiKey key)
     {
         await using var connection = await database.OpenConnectionAsync();
-        await connection.ExecuteAsync("""
+        return await connection.ExecuteAsync("""
+            with owner as (select id from users where id = @UserId and deleted_at is null for share),
+                its_team as (select id from teams where id = @TeamId and deleted_at is null for share)
             insert into api_keys (id, customer_id, team_id, user_id, subscription_external_id, name, prefix, hash, environment,
                 allowed_models, expires_at, metadata, created_at)
-            values (@Id, @CustomerId, @TeamId, @UserId, @ExternalSubscriptionId, @Name, @Prefix, @Hash, @Environment,
-                @AllowedModels, @ExpiresAt, @Metadata::jsonb, @CreatedAt)
-            """, key);
+            select @Id, @CustomerId, @TeamId, @UserId, @ExternalSubscriptionId, @Name, @Prefix, @Hash, @Environment,
+                @AllowedModels, @ExpiresAt, @Metadata::jsonb, @CreatedAt
+            where (@UserId::uuid is null or exists (select from owner)) and (@TeamId::uuid is null or exists (select from its_team))
+            """, key) == 1;
     }
 
     /// <summary>Revoking again changes nothing. Gateways stop accepting the key with their next snapshot.</summary>

@@ -15,7 +15,9 @@ internal static class ApiKeyEndpoints
 
     private const int PrefixLength = 8;
     private const int MaxModels = 200;
-    private const int MaxMetadataBytes = 8_192;
+    private const int MaxMetadata = 20;
+    private const int MaxMetadataName = 64;
+    private const int MaxMetadataText = 256;
 
     public static void MapApiKeys(this WebApplication app)
     {
@@ -38,10 +40,12 @@ internal static class ApiKeyEndpoints
         var key = new NewApiKey(
             Guid.CreateVersion7(now), node.CustomerId, node.TeamId, node.UserId, input.Text("external_subscription_id"), input.Text("name"),
             secret[..PrefixLength], CoreKeys.Hash(coreKeys.Pepper, secret), input.Text("environment"),
-            [.. input.Texts("allowed_models", MaxModels)], ReadExpiry(input, now), ReadMetadata(input), now);
+            [.. input.Texts("allowed_models", MaxModels)], ReadExpiry(input, now),
+            JsonSerializer.Serialize(input.TextMap("metadata", MaxMetadata, MaxMetadataName, MaxMetadataText)), now);
         if (!input.Validation.IsValid)
             return ApiErrors.Unprocessable(input.Validation);
-        await store.AddAsync(key);
+        if (!await store.AddAsync(key))
+            return key.UserId is null ? ApiErrors.Unprocessable("external_team_id", "team_not_found") : ApiErrors.Unprocessable("external_user_id", "user_not_found");
         var made = JsonSerializer.SerializeToNode(await store.FindAsync(key.Id), JsonFormats.Options)!.AsObject();
         made.Insert(1, "secret", secret);
         return Answers.One("api_key", made);
@@ -105,13 +109,5 @@ internal static class ApiKeyEndpoints
         if (expiry <= now)
             input.Refuse("expires_at", $"lies in the past; it is {JsonFormats.Text(now)}");
         return expiry;
-    }
-
-    private static string ReadMetadata(Input input)
-    {
-        var text = input.Json("metadata")?.GetRawText() ?? "{}";
-        if (text.Length > MaxMetadataBytes)
-            input.Refuse("metadata", Mistake.TooLong);
-        return text;
     }
 }

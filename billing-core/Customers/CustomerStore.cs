@@ -1,5 +1,6 @@
 using Dapper;
 using Npgsql;
+using Quota.Shared.ControlPlane;
 
 namespace Quota.Billing.Customers;
 
@@ -51,6 +52,8 @@ internal sealed class CustomerStore(NpgsqlDataSource database, TimeProvider cloc
                 provider_customer_id = @ProviderCustomerId, details = @Details::jsonb
             where id = @Id
             """, changed);
+        if (changed.Timezone != current.Timezone)
+            await CountAnewAsync(connection, changed);
         await transaction.CommitAsync();
         return changed;
     }
@@ -80,6 +83,12 @@ internal sealed class CustomerStore(NpgsqlDataSource database, TimeProvider cloc
     private static Task<Customer?> FindAsync(NpgsqlConnection connection, string externalId, bool forUpdate = false) =>
         connection.QuerySingleOrDefaultAsync<Customer>(
             $"select {Columns} from customers where external_id = @externalId and deleted_at is null {(forUpdate ? "for update" : "")}", new { externalId });
+
+    /// <summary>Calendar limits in the customer's own zone have other windows now, and with them other counters.</summary>
+    private Task<int> CountAnewAsync(NpgsqlConnection connection, Customer customer) => connection.ExecuteAsync("""
+        update limits set counted_since = @since
+        where customer_id = @Id and window_terms ->> 'timezone' is null and window_terms ->> 'kind' = any(@kinds)
+        """, new { customer.Id, since = CountedSince.From(clock.GetUtcNow()), kinds = LimitWindow.Calendar.ToArray() });
 
     private static Task<bool> HasMoneyAsync(NpgsqlConnection connection, Guid id) => connection.ExecuteScalarAsync<bool>("""
         select exists (select from subscriptions where customer_id = @id)

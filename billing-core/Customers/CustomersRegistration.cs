@@ -10,7 +10,9 @@ internal static class CustomersRegistration
         services.AddSingleton<UserStore>();
         services.AddSingleton<ApiKeyStore>();
         services.AddSingleton<LimitStore>();
+        services.AddSingleton<LimitUsage>();
         services.AddSingleton<PriceStore>();
+        services.AddSingleton<SeedCache>();
         services.AddSingleton<SnapshotStore>();
         services.AddSingleton<SnapshotCache>();
     }

@@ -47,6 +47,7 @@ internal static class PriceEndpoints
             Output = Bounded(input, "output", input.RequiredDecimal("output")) ?? 0,
             MaxInputTokens = input.Whole("max_input_tokens", 1, long.MaxValue),
             MaxOutputTokens = input.Whole("max_output_tokens", 1, long.MaxValue),
+            HiddenOutput = input.Flag("hidden_output"),
         };
         input.Refuse(price.ToModelPrice().Mistakes());
         return price;

@@ -28,6 +28,9 @@ internal sealed record DatedPrice
 
     public long? MaxOutputTokens { get; init; }
 
+    /// <summary>Whether output is billed that the stream does not show; null: unknown.</summary>
+    public bool? HiddenOutput { get; init; }
+
     /// <summary>As gateways get it, named by its date.</summary>
     public ModelPrice ToModelPrice() => new()
     {
@@ -40,6 +43,7 @@ internal sealed record DatedPrice
         Output = Output,
         MaxInputTokens = MaxInputTokens,
         MaxOutputTokens = MaxOutputTokens,
+        HiddenOutput = HiddenOutput,
         Version = $"{Provider}/{Model}@{EffectiveFrom.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF'Z'", CultureInfo.InvariantCulture)}",
     };
 }
@@ -48,7 +52,7 @@ internal sealed record DatedPrice
 internal sealed class PriceStore(NpgsqlDataSource database)
 {
     public const string Columns =
-        "provider, model, effective_from, currency, input, cached_input, cache_write, output, max_input_tokens, max_output_tokens";
+        "provider, model, effective_from, currency, input, cached_input, cache_write, output, max_input_tokens, max_output_tokens, hidden_output";
 
     /// <summary>The price in force at a time; null when there was none yet.</summary>
     public async Task<DatedPrice?> FindAsync(string provider, string model, DateTimeOffset at)
@@ -66,7 +70,7 @@ internal sealed class PriceStore(NpgsqlDataSource database)
         await using var connection = await database.OpenConnectionAsync();
         await connection.ExecuteAsync($"""
             insert into model_prices ({Columns}) values (@Provider, @Model, @EffectiveFrom, @Currency, @Input, @CachedInput, @CacheWrite,
-                @Output, @MaxInputTokens, @MaxOutputTokens)
+                @Output, @MaxInputTokens, @MaxOutputTokens, @HiddenOutput)
             on conflict do nothing
             """, price);
         return await connection.QuerySingleAsync<DatedPrice>(

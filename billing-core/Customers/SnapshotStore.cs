@@ -1,4 +1,5 @@
 using System.Data;
+using System.Text.Json;
 using Dapper;
 using Npgsql;
 using Quota.Shared.ControlPlane;
@@ -6,7 +7,7 @@ using Quota.Shared.ControlPlane;
 namespace Quota.Billing.Customers;
 
 /// <summary>Reads what gateways need to decide: one consistent picture, in one transaction. Left out: all that does not work now.</summary>
-internal sealed class SnapshotStore(NpgsqlDataSource database)
+internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCache)
 {
     public async Task<ControlSnapshot> ReadAsync(string pepper, long? clockOffsetMs, DateTimeOffset now, CancellationToken cancel)
     {
@@ -14,6 +15,8 @@ internal sealed class SnapshotStore(NpgsqlDataSource database)
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
         var orgs = await connection.QueryAsync<OrgRow>(
             "select id, external_id, timezone, currency from customers where deleted_at is null order by id");
+        var limits = (await connection.QueryAsync<Limit>(Limits, new { now })).AsList();
+        var seeds = await seedCache.ReadAsync(connection, limits, now);
         return new ControlSnapshot
         {
             Version = "",
@@ -21,12 +24,12 @@ internal sealed class SnapshotStore(NpgsqlDataSource database)
             Pepper = pepper,
             Orgs = [.. orgs.Select(org => new SnapshotOrg(Text(org.Id), org.ExternalId, org.Timezone, org.Currency))],
             Keys = [.. (await connection.QueryAsync<KeyRow>(Keys, new { now })).Select(ToKey)],
-            Limits = [.. (await connection.QueryAsync<LimitRow>(Limits, new { now })).Select(ToLimit)],
+            Limits = [.. limits.Select(limit => ToLimit(limit, seeds[limit.Id]))],
             Prices = [.. (await connection.QueryAsync<DatedPrice>(Prices, new { now })).Select(price => price.ToModelPrice())],
         };
     }
 
-    /// <summary>A key dies with its customer, team or user; another of the same name later is somebody else.</summary>
+    /// <summary>A key dies with its customer, team or user.</summary>
     private const string LiveKeys = """
         from api_keys k
         join customers c on c.id = k.customer_id and c.deleted_at is null
@@ -37,22 +40,16 @@ internal sealed class SnapshotStore(NpgsqlDataSource database)
         """;
 
     private const string Keys = $"""
-        select k.id, encode(k.hash, 'hex') as hash, k.customer_id, t.id as team_id, t.external_id as team, u.id as user_id, u.external_id as "user",
-            k.subscription_external_id as subscription, k.environment, k.allowed_models, k.expires_at
+        select k.id, coalesce(nullif(k.name, ''), k.prefix) as name, encode(k.hash, 'hex') as hash, k.customer_id,
+            t.id as team_id, t.external_id as team, u.id as user_id, u.external_id as "user", k.subscription_external_id as subscription, k.environment, k.allowed_models, k.expires_at, k.metadata
         {LiveKeys} order by k.id
         """;
 
+    /// <summary>Those of live nodes. An override stays with its node when the node leaves what its default covers.</summary>
     private const string Limits = $"""
-        with live_keys as (select k.id, k.prefix {LiveKeys})
-        select l.code, l.customer_id, l.node_id, c.external_id as org, coalesce(t.external_id, ut.external_id) as team, u.external_id as "user",
-            k.prefix as key, l.meter, l.amount, l.currency, l.window_terms, l.mode
-        from limits l
-        join customers c on c.id = l.customer_id and c.deleted_at is null
-        left join teams t on l.node_kind = 'team' and t.id = l.node_id and t.deleted_at is null
-        left join users u on l.node_kind = 'user' and u.id = l.node_id and u.deleted_at is null
-        left join teams ut on ut.id = u.team_id and ut.deleted_at is null
-        left join live_keys k on l.node_kind = 'key' and k.id = l.node_id
-        where l.enabled and (l.node_kind = 'org' or t.id is not null or u.id is not null or k.id is not null)
+        {LimitStore.Select}
+        where l.enabled and (l.node_kind = 'org' or t.id is not null and t.deleted_at is null or u.id is not null and u.deleted_at is null
+            or k.id in (select k.id {LiveKeys}))
         order by l.customer_id, l.code
         """;
 
@@ -64,6 +61,7 @@ internal sealed class SnapshotStore(NpgsqlDataSource database)
     private static SnapshotKey ToKey(KeyRow row) => new()
     {
         Id = Text(row.Id),
+        Name = row.Name,
         Hash = row.Hash,
         OrgId = Text(row.CustomerId),
         TeamId = row.TeamId is { } team ? Text(team) : null,
@@ -74,22 +72,25 @@ internal sealed class SnapshotStore(NpgsqlDataSource database)
         Environment = row.Environment,
         AllowedModels = row.AllowedModels,
         ExpiresAt = row.ExpiresAt,
+        Tags = Tags(row.Metadata),
     };
 
-    private static SnapshotLimit ToLimit(LimitRow row) => new()
+    /// <summary>Metadata is text since limits can select by it; older entries of other kinds are left out.</summary>
+    private static Dictionary<string, string> Tags(JsonElement metadata) =>
+        metadata.EnumerateObject().Where(entry => entry.Value.ValueKind == JsonValueKind.String).ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!);
+
+    private static SnapshotLimit ToLimit(Limit limit, IEnumerable<SnapshotSeed> seeds) => new()
     {
-        Code = row.Code,
-        OrgId = Text(row.CustomerId),
-        NodeId = Text(row.NodeId),
-        Scope = string.Join('/', new[] { row.Org, row.Team, row.User, row.Key }.Where(part => part is not null)),
-        Terms = new LimitTerms
-        {
-            Meter = row.Meter,
-            Amount = row.Amount,
-            Currency = row.Currency,
-            Window = Limit.ReadWindow(row.WindowTerms),
-            Mode = row.Mode,
-        },
+        Code = limit.Code,
+        OrgId = Text(limit.CustomerId),
+        NodeId = Text(limit.NodeId),
+        Each = limit.Each,
+        Overrides = limit.Overrides,
+        Below = limit.Below is { } below ? Text(below) : null,
+        Since = limit.CountedSince,
+        Seeds = [.. seeds],
+        Scope = limit.Scope,
+        Terms = limit.Terms,
     };
 
     private static string Text(Guid id) => id.ToString("N");
@@ -99,6 +100,7 @@ internal sealed class SnapshotStore(NpgsqlDataSource database)
     private sealed record KeyRow
     {
         public Guid Id { get; init; }
+        public string Name { get; init; } = "";
         public string Hash { get; init; } = "";
         public Guid CustomerId { get; init; }
         public Guid? TeamId { get; init; }
@@ -109,9 +111,6 @@ internal sealed class SnapshotStore(NpgsqlDataSource database)
         public string? Environment { get; init; }
         public string[] AllowedModels { get; init; } = [];
         public DateTimeOffset? ExpiresAt { get; init; }
+        public JsonElement Metadata { get; init; }
     }
-
-    private sealed record LimitRow(
-        string Code, Guid CustomerId, Guid NodeId, string Org, string? Team, string? User, string? Key,
-        string Meter, decimal Amount, string? Currency, string WindowTerms, string Mode);
 }

@@ -7,7 +7,10 @@ namespace Quota.Billing.Customers;
 internal sealed record User(
     Guid Id, string ExternalCustomerId, string ExternalId, string? ExternalTeamId, string? Name, string? Email, DateTimeOffset CreatedAt);
 
-/// <summary>Users of live customers. A deleted user is kept, and a new one with the same external id is another user.</summary>
+/// <summary>
+/// Users of live customers. A deleted user is kept, and comes back with its id when one is made under its external id again: otherwise
+/// deleting it would give it a fresh budget. Its keys do not come back.
+/// </summary>
 internal sealed class UserStore(NpgsqlDataSource database, TimeProvider clock)
 {
     private const string Select = """
@@ -31,22 +34,32 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider clock)
         return (items.AsList(), await connection.ExecuteScalarAsync<long>($"select count(*) from ({Select}) users", new { org }));
     }
 
-    /// <summary>Makes or changes a user; the answer is the user as it is now.</summary>
+    /// <summary>Makes, brings back or changes a user.</summary>
     public async Task SaveAsync(Customer org, string user, Guid? teamId, string? name, string? email)
     {
         var now = clock.GetUtcNow();
         await using var connection = await database.OpenConnectionAsync();
         await connection.ExecuteAsync("""
+            with back as (
+                update users set deleted_at = null, team_id = @teamId, name = @name, email = @email
+                where id = (select id from users where customer_id = @customerId and external_id = @user order by deleted_at desc nulls first limit 1)
+                returning id)
             insert into users (id, customer_id, team_id, external_id, name, email, created_at)
-            values (@id, @customerId, @teamId, @user, @name, @email, @now)
+            select @id, @customerId, @teamId, @user, @name, @email, @now where not exists (select from back)
             on conflict (customer_id, external_id) where deleted_at is null
             do update set team_id = excluded.team_id, name = excluded.name, email = excluded.email
             """, new { id = Guid.CreateVersion7(now), customerId = org.Id, teamId, user, name, email, now });
     }
 
+    /// <summary>Its keys are revoked with it.</summary>
     public async Task DeleteAsync(User user)
     {
+        var arguments = new { user.Id, now = clock.GetUtcNow() };
         await using var connection = await database.OpenConnectionAsync();
-        await connection.ExecuteAsync("update users set deleted_at = @now where id = @Id and deleted_at is null", new { user.Id, now = clock.GetUtcNow() });
+        await using var transaction = await connection.BeginTransactionAsync();
+        // Two statements: the second sees keys that were made while the first waited for them.
+        await connection.ExecuteAsync("update users set deleted_at = @now where id = @Id and deleted_at is null", arguments);
+        await connection.ExecuteAsync("update api_keys set revoked_at = @now where user_id = @Id and revoked_at is null", arguments);
+        await transaction.CommitAsync();
     }
 }

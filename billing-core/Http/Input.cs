@@ -15,6 +15,9 @@ internal sealed class Input(JsonElement value, Validation validation, string pat
 
     public JsonElement Raw => value;
 
+    /// <summary>Whether a mistake of this object was noted, or of one inside it.</summary>
+    public bool HasMistakes => validation.Details.Keys.Any(name => name.StartsWith(path, StringComparison.Ordinal));
+
     /// <summary>Whether the field was sent, with null too: for updates that leave alone what is absent.</summary>
     public bool Mentions(string field) => value.TryGetProperty(field, out _);
 
@@ -36,6 +39,13 @@ internal sealed class Input(JsonElement value, Validation validation, string pat
             if (Find(field) is { } found && !(found.ValueKind == JsonValueKind.Array && found.GetArrayLength() == 0))
                 Refuse(field, "is not supported yet; leave it out");
         }
+    }
+
+    /// <summary>For objects where a misspelt field would change what is limited: only these fields may be in it.</summary>
+    public void RefuseOthersThan(params IReadOnlyCollection<string> fields)
+    {
+        foreach (var property in value.EnumerateObject().Where(property => !fields.Contains(property.Name)))
+            Refuse(property.Name, $"is not known; use {string.Join(", ", fields)}");
     }
 
     public string? Text(string field, int maxLength = MaxText)
@@ -141,6 +151,40 @@ internal sealed class Input(JsonElement value, Validation validation, string pat
                 texts.Add(text);
         }
         return texts;
+    }
+
+    /// <summary>A list of decimals, each as text or as a number; empty when absent.</summary>
+    public IReadOnlyList<decimal> Decimals(string field, int maxCount)
+    {
+        var numbers = new List<decimal>();
+        foreach (var item in Items(field, maxCount))
+        {
+            if (TryDecimal(item, out var number))
+                numbers.Add(number);
+            else
+                Refuse(field, Mistake.Invalid);
+        }
+        return numbers;
+    }
+
+    /// <summary>An object of texts, such as tags; empty when absent.</summary>
+    public IReadOnlyDictionary<string, string> TextMap(string field, int maxCount, int maxName, int maxLength)
+    {
+        var map = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        if (Json(field) is not { } found)
+            return map;
+        foreach (var entry in found.EnumerateObject())
+        {
+            if (entry.Name.Length is 0 || entry.Name.Length > maxName)
+                Refuse(field, $"'{entry.Name}' must have 1 to {maxName} characters");
+            else if (!JsonText.TryRead(entry.Value, out var text) || text.Length > maxLength)
+                Refuse(field, $"'{entry.Name}' must be text of at most {maxLength} characters");
+            else
+                map[entry.Name] = text;
+        }
+        if (map.Count > maxCount)
+            Refuse(field, $"has {map.Count} entries; at most {maxCount} are allowed");
+        return map;
     }
 
     /// <summary>A list of objects; empty when absent. Mistakes are named <c>field.0.…</c></summary>

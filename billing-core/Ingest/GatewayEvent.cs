@@ -10,13 +10,18 @@ namespace Quota.Billing.Ingest;
 /// <summary>One event of a shipped batch, checked and ready to be stored.</summary>
 /// <param name="Digest">SHA-256 of exactly the bytes that were sent: the event's identity together with its id.</param>
 /// <param name="IdTime">The time in the id: chooses the partition.</param>
-/// <param name="Properties">What metrics can read, as JSON.</param>
+/// <param name="Counted">The counters it was counted on; a limit's seed leaves it out for those.</param>
+/// <param name="Properties">What metrics and limits can read, as JSON.</param>
 /// <param name="Body">The event as it was sent.</param>
 internal sealed record GatewayEvent(
-    Guid Id, byte[] Digest, DateTimeOffset IdTime, DateTimeOffset At, string Org, string? Subscription, string Code, string Properties, string Body)
+    Guid Id, byte[] Digest, DateTimeOffset IdTime, DateTimeOffset At, string Org, string? Subscription, string Code, IReadOnlyList<string> Counted,
+    string Properties, string Body)
 {
     private const int MaxBytes = 256 * 1024;
     private const int MaxName = 255;
+    private const int MaxCounted = 1_000;
+    private const int MaxTags = 100;
+    private const int MaxTagText = 256;
 
     /// <summary>Far above any real call, far below what would make a sum overflow.</summary>
     private const long MaxCount = 1_000_000_000_000_000;
@@ -38,7 +43,7 @@ internal sealed record GatewayEvent(
                 return new GatewayEventOutcome(parsed.Id, null, reason);
             var read = new GatewayEvent(
                 parsed.Id, SHA256.HashData(raw), idTime, parsed.At.ToUniversalTime(), parsed.Org, parsed.Subscription, parsed.Code,
-                GatewayProperties.Write(parsed), StrictUtf8.GetString(raw));
+                parsed.Counted ?? [], GatewayProperties.Write(parsed), StrictUtf8.GetString(raw));
             return new GatewayEventOutcome(parsed.Id, read, null);
         }
         // InvalidOperationException and ArgumentException: text that is no Unicode.
@@ -58,7 +63,7 @@ internal sealed record GatewayEvent(
             return "source must be 'gateway'";
         if (parsed.Status is null || !UsageStatus.All.Contains(parsed.Status))
             return $"status is not one of {string.Join(", ", UsageStatus.All)}";
-        return NameMistake(parsed) ?? CountMistake(parsed.Usage) ?? AmountMistake(parsed);
+        return NameMistake(parsed) ?? CountMistake(parsed.Usage) ?? AmountMistake(parsed) ?? ListMistake(parsed);
     }
 
     private static string? NameMistake(UsageEvent parsed)
@@ -77,6 +82,7 @@ internal sealed record GatewayEvent(
         foreach (var (name, value) in new[]
         {
             ("team", parsed.Team), ("user", parsed.User), ("subscription", parsed.Subscription), ("environment", parsed.Environment),
+            ("currency", parsed.Currency),
         })
         {
             if (value is not null && !IsName(value))
@@ -92,6 +98,7 @@ internal sealed record GatewayEvent(
         foreach (var count in new[]
         {
             usage.Requests, usage.InputTokens, usage.CachedInputTokens, usage.CacheWriteTokens, usage.OutputTokens, usage.ReasoningTokens,
+            usage.Images ?? 0, usage.Seconds ?? 0, usage.Characters ?? 0, usage.BytesIn ?? 0,
         })
         {
             if (count is < 0 or > MaxCount)
@@ -104,6 +111,16 @@ internal sealed record GatewayEvent(
         parsed.Cost is { } cost && !DecimalText.TryParse(cost, out _) ? "cost is not a decimal"
         : parsed.Held is { } held && !DecimalText.TryParse(held, out _) ? "held is not a decimal"
         : null;
+
+    private static string? ListMistake(UsageEvent parsed) =>
+        parsed.Counted is { } counted && (counted.Count > MaxCounted || counted.Any(counter => counter is null || !IsName(counter)))
+            ? $"counted has more than {MaxCounted} entries, or one that is no counter"
+        : parsed.Tags is { } tags && (tags.Count > MaxTags || !tags.All(IsTag))
+            ? $"tags has more than {MaxTags} entries, or one that is too long or holds control characters"
+        : null;
+
+    private static bool IsTag(KeyValuePair<string, string> tag) =>
+        IsName(tag.Key) && tag.Value is { Length: <= MaxTagText } text && JsonText.IsClean(text);
 
     private static bool IsName(string value) => value.Length <= MaxName && JsonText.IsClean(value);
 

@@ -24,15 +24,16 @@ internal sealed class GatewayEventStore(NpgsqlDataSource database, EventPartitio
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var inserted = events.Count == 0 ? [] : await InsertAsync(connection, events, cancel);
-        var rest = events.Where(one => !inserted.Contains(one.Id)).Select(one => one.Id).ToArray();
+        var rest = events.Where(one => !inserted.ContainsKey(one.Id)).Select(one => one.Id).ToArray();
         var stored = rest.Length == 0 ? [] : await DigestsAsync(connection, rest, cancel);
-        foreach (var one in events.Where(one => inserted.Contains(one.Id)))
+        foreach (var one in events.Where(one => inserted.ContainsKey(one.Id)))
             stored[one.Id] = one.Digest;
 
         var results = Classify(batch, inserted, stored);
         await KeepConflictsAsync(connection, batch, results, cancel);
         await AnnotateAsync(connection, batch.Settled, cancel);
         await SeenAsync(connection, batch, cancel);
+        await RaiseVersionsAsync(connection, inserted.Values, cancel);
         await transaction.CommitAsync(cancel);
         return results;
     }
@@ -40,16 +41,17 @@ internal sealed class GatewayEventStore(NpgsqlDataSource database, EventPartitio
     private static List<GatewayEvent> FirstOfEachId(GatewayBatch batch) =>
         [.. batch.Events.Where(outcome => outcome.Event is not null).Select(outcome => outcome.Event!).DistinctBy(one => one.Id)];
 
-    private async Task<HashSet<Guid>> InsertAsync(NpgsqlConnection connection, List<GatewayEvent> events, CancellationToken cancel)
+    /// <returns>Whose each new event is, as far as the customer is known.</returns>
+    private async Task<Dictionary<Guid, Guid?>> InsertAsync(NpgsqlConnection connection, List<GatewayEvent> events, CancellationToken cancel)
     {
         await using var command = new NpgsqlCommand("""
-            insert into gateway_events (id, digest, at, customer_id, external_customer_id, external_subscription_id, code, properties, body, received_at)
-            select e.id, e.digest, e.at, c.id, e.org, e.subscription, e.code, e.properties::jsonb, e.body, $9
-            from unnest($1, $2, $3, $4, $5, $6, $7, $8) as e (id, digest, at, org, subscription, code, properties, body)
+            insert into gateway_events (id, digest, at, customer_id, external_customer_id, external_subscription_id, code, properties, body, counted, received_at)
+            select e.id, e.digest, e.at, c.id, e.org, e.subscription, e.code, e.properties::jsonb, e.body, string_to_array(e.counted, E'\n'), $10
+            from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) as e (id, digest, at, org, subscription, code, properties, body, counted)
             left join customers c on c.external_id = e.org and c.deleted_at is null
             order by e.id
             on conflict (id) do nothing
-            returning id
+            returning id, customer_id
             """, connection);
         command.Parameters.Add(Column(NpgsqlDbType.Uuid, events.ConvertAll(one => one.Id)));
         command.Parameters.Add(Column(NpgsqlDbType.Bytea, events.ConvertAll(one => one.Digest)));
@@ -59,11 +61,13 @@ internal sealed class GatewayEventStore(NpgsqlDataSource database, EventPartitio
         command.Parameters.Add(Column(NpgsqlDbType.Text, events.ConvertAll(one => one.Code)));
         command.Parameters.Add(Column(NpgsqlDbType.Text, events.ConvertAll(one => one.Properties)));
         command.Parameters.Add(Column(NpgsqlDbType.Text, events.ConvertAll(one => one.Body)));
+        // unnest would take lists of lists apart; a counter's name holds no line end.
+        command.Parameters.Add(Column(NpgsqlDbType.Text, events.ConvertAll(one => string.Join('\n', one.Counted))));
         command.Parameters.Add(new() { Value = clock.GetUtcNow(), NpgsqlDbType = NpgsqlDbType.TimestampTz });
-        var inserted = new HashSet<Guid>();
+        var inserted = new Dictionary<Guid, Guid?>();
         await using var reader = await command.ExecuteReaderAsync(cancel);
         while (await reader.ReadAsync(cancel))
-            inserted.Add(reader.GetGuid(0));
+            inserted[reader.GetGuid(0)] = await reader.IsDBNullAsync(1, cancel) ? null : reader.GetGuid(1);
         return inserted;
     }
 
@@ -79,14 +83,14 @@ internal sealed class GatewayEventStore(NpgsqlDataSource database, EventPartitio
     }
 
     /// <param name="stored">The digest that counts for each id, whoever stored it.</param>
-    private static List<ShipResult> Classify(GatewayBatch batch, HashSet<Guid> inserted, Dictionary<Guid, byte[]> stored)
+    private static List<ShipResult> Classify(GatewayBatch batch, Dictionary<Guid, Guid?> inserted, Dictionary<Guid, byte[]> stored)
     {
         var accepted = new HashSet<Guid>();
         return [.. batch.Events.Select(outcome => outcome.Event switch
         {
             null => new ShipResult(outcome.Id, ShipStatus.Rejected, outcome.Reason),
             { } one when !one.Digest.AsSpan().SequenceEqual(stored[one.Id]) => new ShipResult(one.Id, ShipStatus.Conflict, "this id was stored before with other bytes"),
-            { } one when inserted.Contains(one.Id) && accepted.Add(one.Id) => new ShipResult(one.Id, ShipStatus.Accepted, null),
+            { } one when inserted.ContainsKey(one.Id) && accepted.Add(one.Id) => new ShipResult(one.Id, ShipStatus.Accepted, null),
             { } one => new ShipResult(one.Id, ShipStatus.Duplicate, null),
         })];
     }
@@ -133,6 +137,24 @@ internal sealed class GatewayEventStore(NpgsqlDataSource database, EventPartitio
         command.Parameters.Add(new() { Value = batch.Instance, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new() { Value = (object?)batch.Watermark ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
         command.Parameters.Add(new() { Value = clock.GetUtcNow(), NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    /// <summary>
+    /// Tells that sums of these customers' events are old (migration 0041). Last before the commit, because batches of one customer wait
+    /// here for each other; in order of id, so that none waits in a circle.
+    /// </summary>
+    private static async Task RaiseVersionsAsync(NpgsqlConnection connection, IEnumerable<Guid?> customers, CancellationToken cancel)
+    {
+        var counts = customers.OfType<Guid>().CountBy(customer => customer).ToList();
+        if (counts.Count == 0)
+            return;
+        await using var command = new NpgsqlCommand("""
+            insert into usage_versions (customer_id, events) select * from unnest($1, $2) as c (id, events) order by c.id
+            on conflict (customer_id) do update set events = usage_versions.events + excluded.events
+            """, connection);
+        command.Parameters.Add(Column(NpgsqlDbType.Uuid, counts.ConvertAll(one => one.Key)));
+        command.Parameters.Add(Column(NpgsqlDbType.Bigint, counts.ConvertAll(one => (long)one.Value)));
         await command.ExecuteNonQueryAsync(cancel);
     }
 

@@ -29,10 +29,34 @@ internal static class GatewayProperties
             json.WriteNumber("output_tokens", usage.Usage.OutputTokens);
             json.WriteNumber("reasoning_tokens", usage.Usage.ReasoningTokens);
             json.WriteNumber("requests", usage.Usage.Requests);
+            WriteIfPresent(json, "images", usage.Usage.Images);
+            WriteIfPresent(json, "seconds", usage.Usage.Seconds);
+            WriteIfPresent(json, "characters", usage.Usage.Characters);
+            WriteIfPresent(json, "bytes_in", usage.Usage.BytesIn);
             WriteIfPresent(json, "cost", usage.Cost);
+            WriteIfPresent(json, "currency", usage.Currency);
+            json.WriteString("route", usage.Route);
+            WriteTags(json, usage.Tags);
             json.WriteEndObject();
         }
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    /// <summary>An object inside: limits select by them (<c>Customers/UsageSql</c>).</summary>
+    private static void WriteTags(Utf8JsonWriter json, IReadOnlyDictionary<string, string>? tags)
+    {
+        if (tags is not { Count: > 0 })
+            return;
+        json.WriteStartObject("tags");
+        foreach (var (name, value) in tags)
+            json.WriteString(name, value);
+        json.WriteEndObject();
+    }
+
+    private static void WriteIfPresent(Utf8JsonWriter json, string name, long? value)
+    {
+        if (value is { } number)
+            json.WriteNumber(name, number);
     }
 
     private static void WriteIfPresent(Utf8JsonWriter json, string name, string? value)

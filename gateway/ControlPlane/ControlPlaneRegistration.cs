@@ -20,7 +20,10 @@ internal static class ControlPlaneRegistration
             return upstreams;
         });
         if (options.Url is null)
-            return services.AddSingleton<IStartupFilter>(provider => new FirstSnapshot(provider.GetRequiredService<CurrentControl>(), file!, provider.GetRequiredService<GatewayClock>()));
+        {
+            return services.AddSingleton<LimitDates>().AddSingleton<EventRecount>().AddSingleton<StandaloneSeeds>().AddHostedService(provider => provider.GetRequiredService<StandaloneSeeds>())
+                .AddSingleton<IStartupFilter>(provider => new FirstSnapshot(provider.GetRequiredService<CurrentControl>(), provider.GetRequiredService<LimitDates>(), file!, provider.GetRequiredService<GatewayClock>()));
+        }
         services.AddHttpClient<ControlSnapshotClient>(http =>
         {
             http.BaseAddress = new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
@@ -32,11 +35,11 @@ internal static class ControlPlaneRegistration
     }
 
     /// <summary>Stand-alone, the file's snapshot is in force before the first request.</summary>
-    private sealed class FirstSnapshot(CurrentControl control, QuotaFile file, GatewayClock clock) : IStartupFilter
+    private sealed class FirstSnapshot(CurrentControl control, LimitDates dates, QuotaFile file, GatewayClock clock) : IStartupFilter
     {
         public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next)
         {
-            control.Replace(file.Snapshot!, clock.RealNow);
+            control.Replace(control.Prepare(dates.Date(file.Snapshot!)), clock.RealNow);
             return next;
         }
     }

@@ -10,49 +10,42 @@ namespace Quota.Gateway.ControlPlane;
 internal sealed class ControlState
 {
     private readonly FrozenDictionary<(string Provider, string Model), PriceFunction> _prices;
+    private readonly FrozenDictionary<string, SnapshotOrg> _orgs;
 
     /// <exception cref="FormatException">The snapshot refers to what it does not hold, or a price or limit has mistakes.</exception>
     public ControlState(ControlSnapshot snapshot, IReadOnlyDictionary<string, ILimitKind> kinds)
     {
-        Version = snapshot.Version;
-        ClockOffsetMs = snapshot.ClockOffsetMs;
-        Orgs = snapshot.Orgs;
+        Snapshot = snapshot;
         var orgs = snapshot.Orgs.GroupBy(org => org.Id).ToDictionary(group => group.Key, group => group.First());
-        SnapshotOrg OrgOf(string id, string what) => orgs.GetValueOrDefault(id) ?? throw new FormatException($"{what} names org {id}, which the snapshot does not hold");
-
-        Limits = [.. snapshot.Limits.Select(limit => Compile(limit, OrgOf(limit.OrgId, $"limit {limit.Code}"), kinds))];
-        var byNode = Limits.ToLookup(limit => limit.NodeId);
-        Keys = new KeyTable(Convert.FromBase64String(snapshot.Pepper), snapshot.Keys.Select(key =>
-        {
-            var nodes = new[] { key.OrgId, key.TeamId, key.UserId, key.Id }.OfType<string>();
-            return new CallerKey(key, OrgOf(key.OrgId, $"key {key.Id}"), new LimitPlan(key.OrgId, [.. nodes.SelectMany(node => Tightest(byNode[node]))]));
-        }));
+        _orgs = orgs.ToFrozenDictionary();
+        var limits = new LimitCompiler(snapshot, orgs, kinds);
+        Callers = [.. snapshot.Keys.Select(key => orgs.TryGetValue(key.OrgId, out var org)
+            ? new CallerKey(key, org, limits.PlanOf(key)) : throw new FormatException($"key {key.Id} names org {key.OrgId}, which the snapshot does not hold"))];
+        limits.AddUnused();
+        Counters = [.. limits.Counters];
+        Keys = new KeyTable(Convert.FromBase64String(snapshot.Pepper), Callers);
         if (snapshot.Prices.GroupBy(price => (price.Provider, price.Model)).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new FormatException($"the price of {twice.Key.Provider}/{twice.Key.Model} stands twice");
         _prices = snapshot.Prices.ToFrozenDictionary(price => (price.Provider, price.Model), price => new PriceFunction(price));
     }
 
-    public string Version { get; }
+    public ControlSnapshot Snapshot { get; }
 
-    public long? ClockOffsetMs { get; }
+    public string Version => Snapshot.Version;
 
-    public IReadOnlyList<SnapshotOrg> Orgs { get; }
+    public long? ClockOffsetMs => Snapshot.ClockOffsetMs;
 
-    public IReadOnlyList<Limit> Limits { get; }
+    public IReadOnlyList<SnapshotOrg> Orgs => Snapshot.Orgs;
+
+    /// <summary>Every counter that a limit stands on.</summary>
+    public IReadOnlyList<LimitCounter> Counters { get; }
+
+    public IReadOnlyList<CallerKey> Callers { get; }
 
     public KeyTable Keys { get; }
 
+    public SnapshotOrg? OrgOf(string id) => _orgs.GetValueOrDefault(id);
+
     /// <summary>The price of a routed model; null when it is not known, which is never 0.</summary>
     public PriceFunction? PriceOf(string provider, string model) => _prices.GetValueOrDefault((provider, model));
-
-    /// <summary>Two limits that count the same thing in the same window share a counter, which one request may touch once: the tighter one holds for both.</summary>
-    private static IEnumerable<Limit> Tightest(IEnumerable<Limit> limits) =>
-        limits.GroupBy(limit => limit.Identity).Select(same => same.OrderBy(limit => limit.MostAtOnce).ThenBy(limit => limit.Amount).First());
-
-    private static Limit Compile(SnapshotLimit limit, SnapshotOrg org, IReadOnlyDictionary<string, ILimitKind> kinds)
-    {
-        if (limit.Terms.Mistakes().FirstOrDefault() is { Field: { } field, Problem: { } problem })
-            throw new FormatException($"limit {limit.Code} {field}: {problem}");
-        return new Limit(limit, org, kinds[limit.Terms.Meter]);
-    }
 }

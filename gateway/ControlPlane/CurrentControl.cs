@@ -16,11 +16,13 @@ internal sealed class CurrentControl(IEnumerable<ILimitKind> kinds, GatewayClock
     /// <summary>True when the core has been silent for so long that revocations may be missing. Never stand-alone.</summary>
     public bool IsStale => options.Url is not null && clock.RealNow.ToUnixTimeMilliseconds() - Volatile.Read(ref _confirmedAtMs) > options.MaxStaleness.TotalMilliseconds;
 
-    /// <summary>Puts a snapshot in force.</summary>
-    /// <exception cref="FormatException">It cannot be used; the former one stays.</exception>
-    public void Replace(ControlSnapshot snapshot, DateTimeOffset confirmedAt)
+    /// <summary>Makes a snapshot ready; it is not in force yet.</summary>
+    /// <exception cref="FormatException">It cannot be used.</exception>
+    public ControlState Prepare(ControlSnapshot snapshot) => new(snapshot, _kinds);
+
+    /// <summary>Puts it in force.</summary>
+    public void Replace(ControlState state, DateTimeOffset confirmedAt)
     {
-        var state = new ControlState(snapshot, _kinds);
         clock.Shift(state.ClockOffsetMs);
         _now = state;
         Confirm(confirmedAt);

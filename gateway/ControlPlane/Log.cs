@@ -19,4 +19,7 @@ internal static partial class Log
 
     [LoggerMessage(1106, LogLevel.Error, "{File} has mistakes; what was in force stays:\n{Mistakes}")]
     public static partial void FileHasMistakes(this ILogger log, string file, string mistakes);
+
+    [LoggerMessage(1109, LogLevel.Warning, "What young limits had used before them could not be counted ({Problem}); it is tried again")]
+    public static partial void SeedsNotCounted(this ILogger log, string problem);
 }

@@ -46,6 +46,7 @@ internal sealed class KeyText
     public string? Scope { get; set; }
     public List<string> Models { get; set => field = value ?? []; } = [];
     public string? Environment { get; set; }
+    public Dictionary<string, string> Tags { get; set => field = value ?? []; } = [];
 }
 
 internal sealed class LimitText
@@ -57,20 +58,30 @@ internal sealed class LimitText
     public string? Amount { get; set; }
     public WindowText? Window { get; set; }
     public string Mode { get; set => field = value ?? ""; } = "hard";
-    public object? Each { get; set; }
-    public object? Selector { get; set; }
-    public object? Thresholds { get; set; }
-    public object? Hold { get; set; }
-    public object? Clamp { get; set; }
-    public object? Overrides { get; set; }
+    public string? Each { get; set; }
+    public string? Overrides { get; set; }
+    public SelectorText? Selector { get; set; }
+    public List<string> Thresholds { get; set => field = value ?? []; } = [];
+    public string Hold { get; set => field = value ?? ""; } = "bounded";
+    public bool Clamp { get; set; } = true;
+}
+
+internal sealed class SelectorText
+{
+    public List<string> Models { get; set => field = value ?? []; } = [];
+    public List<string> Providers { get; set => field = value ?? []; } = [];
+    public List<string> Endpoints { get; set => field = value ?? []; } = [];
+    public List<string> Environments { get; set => field = value ?? []; } = [];
+    public Dictionary<string, string> Tags { get; set => field = value ?? []; } = [];
 }
 
 internal sealed class WindowText
 {
     public string? Kind { get; set; }
     public string? Every { get; set; }
-    public long? Burst { get; set; }
+    public string? Burst { get; set; }
     public string? Timezone { get; set; }
+    public string? StartsOn { get; set; }
 }
 
 internal sealed class PricesText
@@ -90,4 +101,5 @@ internal sealed class PriceText
     public string? Output { get; set; }
     public long? MaxInputTokens { get; set; }
     public long? MaxOutputTokens { get; set; }
+    public bool? HiddenOutput { get; set; }
 }

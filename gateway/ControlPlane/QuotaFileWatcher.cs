@@ -3,7 +3,7 @@ using Quota.Gateway.Forwarding;
 namespace Quota.Gateway.ControlPlane;
 
 /// <summary>Reads <c>quota.yaml</c> again when it changes, within a second. A file with mistakes changes nothing.</summary>
-internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamTable upstreams, CurrentControl control, GatewayClock clock, ILogger<QuotaFileWatcher> log)
+internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamTable upstreams, GatewayClock clock, ILogger<QuotaFileWatcher> log, LimitDates? dates = null, StandaloneSeeds? seeds = null)
     : BackgroundService
 {
     private DateTime _read = File.GetLastWriteTimeUtc(options.File);
@@ -19,7 +19,7 @@ internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamTabl
             _read = written;
             try
             {
-                Reread();
+                await RereadAsync();
             }
             catch (Exception problem) when (problem is not OperationCanceledException)
             {
@@ -28,7 +28,7 @@ internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamTabl
         }
     }
 
-    internal void Reread()
+    internal async Task RereadAsync()
     {
         List<string> mistakes = [];
         if (QuotaFile.Read(options.File, options.Url is null, mistakes) is not { } file)
@@ -38,7 +38,7 @@ internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamTabl
         }
         upstreams.Replace(file.Upstreams);
         if (file.Snapshot is { } snapshot)
-            control.Replace(snapshot, clock.RealNow);
+            await seeds!.ReplaceAsync(dates!.Date(snapshot));   // both are there when the file has limits
         log.FileReread(options.File);
     }
 }

@@ -1,10 +1,11 @@
 using System.Text.Json;
+using Quota.Gateway.Limits;
 
 namespace Quota.Gateway.ControlPlane;
 
 /// <summary>Keeps the control state fresh: polls the core by ETag, and starts from the last good copy while the core is away.</summary>
 internal sealed class SnapshotRefresher(
-    ControlSnapshotClient client, SnapshotFile file, CurrentControl control, ControlPlaneOptions options, GatewayClock clock, ILogger<SnapshotRefresher> log)
+    ControlSnapshotClient client, SnapshotFile file, CurrentControl control, SeedJob seeds, ControlPlaneOptions options, GatewayClock clock, ILogger<SnapshotRefresher> log)
     : BackgroundService
 {
     private static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
@@ -38,7 +39,9 @@ internal sealed class SnapshotRefresher(
                 return true;
             }
             file.Write(snapshot);
-            control.Replace(snapshot, now);
+            var state = control.Prepare(snapshot);
+            await seeds.WriteAheadAsync(state);
+            control.Replace(state, now);
             log.SnapshotReplaced(snapshot.Version, snapshot.Keys.Count, snapshot.Limits.Count);
             return true;
         }
@@ -56,7 +59,7 @@ internal sealed class SnapshotRefresher(
         {
             if (file.Read() is not { } last)
                 return;
-            control.Replace(last.Snapshot, last.ConfirmedAt);
+            control.Replace(control.Prepare(last.Snapshot), last.ConfirmedAt);
             log.StartedFromFile(last.Snapshot.Version, last.ConfirmedAt);
         }
         catch (Exception problem) when (problem is JsonException or FormatException or IOException)

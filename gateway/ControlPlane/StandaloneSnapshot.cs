@@ -16,7 +16,7 @@ internal sealed class StandaloneSnapshot
     private readonly QuotaFileText _text;
     private readonly string _path;
     private readonly List<string> _mistakes;
-    private readonly Dictionary<string, Node> _nodes = [];
+    private readonly Dictionary<string, FileNode> _nodes = [];
     private readonly byte[] _pepper = RandomNumberGenerator.GetBytes(32);   // never leaves the process: hashes are made anew at each start
 
     private StandaloneSnapshot(QuotaFileText text, string path, List<string> mistakes) => (_text, _path, _mistakes) = (text, path, mistakes);
@@ -32,11 +32,7 @@ internal sealed class StandaloneSnapshot
         var keys = _text.Keys.Select(ReadKey).OfType<SnapshotKey>().ToArray();
         foreach (var twice in keys.GroupBy(key => key.Id).Where(group => group.Count() > 1))
             _mistakes.Add($"{_path} keys: a name stands twice; each key needs its own");
-        var limits = _text.Limits.Select(ReadLimit).OfType<SnapshotLimit>().ToArray();
-        foreach (var twice in limits.GroupBy(limit => (limit.OrgId, limit.Code)).Where(group => group.Count() > 1))
-            _mistakes.Add($"{_path} limits: code '{twice.Key.Code}' stands twice; a code is unique in its org");
-        foreach (var same in limits.GroupBy(limit => (limit.NodeId, limit.Terms.Meter, limit.Terms.Window.Kind, limit.Terms.Window.Every, limit.Terms.Window.Timezone)).Where(group => group.Count() > 1))
-            _mistakes.Add($"{_path} limits.{string.Join(", ", same.Select(limit => limit.Code))}: count the same meter in the same window; keep one");
+        var limits = new LimitsText(_text, _path, _mistakes, NodeOf).Read();
         var snapshot = new ControlSnapshot
         {
             Version = "",
@@ -55,12 +51,12 @@ internal sealed class StandaloneSnapshot
             _mistakes.Add($"{_path} orgs.{org}.timezone: '{text.Timezone}' is not an IANA time zone such as Europe/Berlin");
         if (!Currency.TryParse(text.Currency, out _))
             _mistakes.Add($"{_path} orgs.{org}.currency: '{text.Currency}' is not a currency such as USD");
-        _nodes[org] = new Node(org, org, null, null);
+        _nodes[org] = new FileNode(org, org, null, null);
         foreach (var (team, members) in text.Teams)
         {
-            _nodes[$"{org}/{team}"] = new Node($"{org}/{team}", org, team, null);
+            _nodes[$"{org}/{team}"] = new FileNode($"{org}/{team}", org, team, null);
             foreach (var user in members?.Users ?? [])
-                _nodes[$"{org}/{team}/{user}"] = new Node($"{org}/{team}/{user}", org, team, user);
+                _nodes[$"{org}/{team}/{user}"] = new FileNode($"{org}/{team}/{user}", org, team, user);
         }
     }
 
@@ -87,39 +83,10 @@ internal sealed class StandaloneSnapshot
             Team = node.Team,
             UserId = node.User is null ? null : Id($"{node.Org}/{node.Team}/{node.User}"),
             User = node.User,
+            Name = text.Name,
             Environment = text.Environment,
+            Tags = text.Tags,
             AllowedModels = text.Models,
-        };
-    }
-
-    private SnapshotLimit? ReadLimit(LimitText text)
-    {
-        var place = $"{_path} limits.{text.Code ?? "(no code)"}";
-        var before = _mistakes.Count;
-        if (text.Code is not { Length: > 0 and <= 100 } code || code.Any(c => c is '"' or '\\' or < ' ' or > '~'))
-            _mistakes.Add($"{place}.code: is needed, at most 100 visible ASCII characters, no quotes");
-        foreach (var (word, value) in new[] { ("each", text.Each), ("selector", text.Selector), ("thresholds", text.Thresholds), ("hold", text.Hold), ("clamp", text.Clamp), ("overrides", text.Overrides) })
-        {
-            if (value is not null)
-                _mistakes.Add($"{place}.{word}: is not enforced yet; remove it");
-        }
-        var node = NodeOf(text.Scope, place);
-        if (text.Key is { } key && !_text.Keys.Any(other => other.Name == key))
-            _mistakes.Add($"{place}.key: '{key}' is not one of keys");
-        if (!decimal.TryParse(text.Amount, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var amount))
-            _mistakes.Add($"{place}.amount: '{text.Amount}' is not a decimal such as \"100.00\"");
-        var terms = new LimitTerms
-        {
-            Meter = text.Meter ?? "",
-            Amount = amount,
-            Currency = text.Meter == Meters.Spend && node is not null ? (_text.Orgs[node.Org]?.Currency ?? "USD").ToUpperInvariant() : null,
-            Window = new LimitWindow { Kind = text.Window?.Kind ?? "", Every = text.Window?.Every, Burst = text.Window?.Burst, Timezone = text.Window?.Timezone },
-            Mode = text.Mode,
-        };
-        _mistakes.AddRange(terms.Mistakes().Select(mistake => $"{place}.{mistake.Field}: {mistake.Problem}"));
-        return node is null || _mistakes.Count > before ? null : new SnapshotLimit
-        {
-            Code = text.Code!, OrgId = Id(node.Org), NodeId = text.Key is { } limited ? KeyId(limited) : Id(node.Path), Scope = node.Path, Terms = terms,
         };
     }
 
@@ -156,13 +123,13 @@ internal sealed class StandaloneSnapshot
         var price = new ModelPrice
         {
             Provider = text.Provider!, Model = model, Currency = (text.Currency ?? "USD").ToUpperInvariant(), Input = input!.Value, CachedInput = cached, CacheWrite = write,
-            Output = output!.Value, MaxInputTokens = text.MaxInputTokens, MaxOutputTokens = text.MaxOutputTokens, Version = $"{text.Provider}/{model}@file",
+            Output = output!.Value, MaxInputTokens = text.MaxInputTokens, MaxOutputTokens = text.MaxOutputTokens, HiddenOutput = text.HiddenOutput, Version = $"{text.Provider}/{model}@file",
         };
         _mistakes.AddRange(price.Mistakes().Select(mistake => $"{place}.{mistake.Field}: {mistake.Problem}"));
         return price;
     }
 
-    private Node? NodeOf(string? scope, string place)
+    private FileNode? NodeOf(string? scope, string place)
     {
         if (scope is not null && _nodes.TryGetValue(scope, out var node))
             return node;
@@ -170,9 +137,18 @@ internal sealed class StandaloneSnapshot
         return null;
     }
 
-    private sealed record Node(string Path, string Org, string? Team, string? User);
+    private static string KeyId(string name) => FileNode.Id("key:" + name);
 
-    private static string KeyId(string name) => Id("key:" + name);
+    private static string Id(string path) => FileNode.Id(path);
+}
 
-    private static string Id(string path) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)).AsSpan(0, 16));
+/// <summary>An org, team or user of the file. Node ids are hashes of paths: a user taken out and put in again is the same user.</summary>
+internal sealed record FileNode(string Path, string Org, string? Team, string? User)
+{
+    public string Kind => User is not null ? "user" : Team is not null ? "team" : "org";
+
+    /// <summary>The node's own id, then those above it.</summary>
+    public IEnumerable<string> Chain => new[] { User is null ? null : Path, Team is null ? null : $"{Org}/{Team}", Org }.OfType<string>().Select(Id);
+
+    public static string Id(string path) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)).AsSpan(0, 16));
 }

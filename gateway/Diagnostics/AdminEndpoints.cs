@@ -2,8 +2,6 @@ using System.Text.Json;
 using Quota.Gateway.ControlPlane;
 using Quota.Gateway.Limits;
 using Quota.Gateway.Spool;
-using Quota.Shared.Amounts;
-using StackExchange.Redis;
 
 namespace Quota.Gateway.Diagnostics;
 
@@ -17,8 +15,12 @@ internal static class AdminEndpoints
         {
             ("GET", "/healthz") => WriteAsync(context, 200, json => json.WriteString("status", "alive")),
             ("GET", "/readyz") => ReadyAsync(context),
-            ("GET", "/admin/limits") => LimitsAsync(context),
-            _ => WriteAsync(context, 404, json => json.WriteString("error", "use /healthz, /readyz, /metrics or /admin/limits")),
+            ("GET", "/admin/limits") => LimitEndpoints.ListAsync(context),
+            ("POST", "/admin/limits/explain") => LimitEndpoints.ExplainAsync(context),
+            ("POST", "/admin/counters/verify") => LimitEndpoints.VerifyAsync(context),
+            ("POST", "/admin/counters/rebuild") => LimitEndpoints.RebuildAsync(context),
+            _ => WriteAsync(context, 404, json => json.WriteString("error",
+                "use GET /healthz, /readyz, /metrics, /admin/limits, or POST /admin/limits/explain, /admin/counters/verify, /admin/counters/rebuild")),
         });
     }
 
@@ -26,61 +28,23 @@ internal static class AdminEndpoints
     {
         var services = context.RequestServices;
         var control = services.GetRequiredService<CurrentControl>();
-        var (snapshot, redis) = (control.Now is not null && !control.IsStale, services.GetRequiredService<QuotaStore>().IsConnected);
+        var (store, policy) = (services.GetRequiredService<QuotaStore>(), services.GetRequiredService<LimitsOptions>().OnRedisDown);
+        var snapshot = control.Now is not null && !control.IsStale;
+        var closed = store.Unfit ?? (store.IsConnected ? store.Lanes.Select(lane => lane.Closed).FirstOrDefault(reason => reason is not null) : "it cannot be reached");
+        // With grace or open, calls go on without the store; closed, they do not.
+        var redis = closed is null || policy != StoreDownPolicy.Closed;
         var spool = services.GetRequiredService<SpoolRecovery>().IsDone && services.GetRequiredService<CallSpool>().Refuses() is null;
         return WriteAsync(context, snapshot && redis && spool ? 200 : 503, json =>
         {
             json.WriteBoolean("snapshot", snapshot);
             json.WriteBoolean("redis", redis);
+            if (closed is not null)
+                json.WriteString("redis_closed", closed);
             json.WriteBoolean("spool", spool);
         });
     }
 
-    private static async Task LimitsAsync(HttpContext context)
-    {
-        var store = context.RequestServices.GetRequiredService<QuotaStore>();
-        var scope = context.Request.Query["scope"].ToString();
-        List<(Limit Limit, long Used, long Held)> rows = [];
-        try
-        {
-            foreach (var limit in context.RequestServices.GetRequiredService<CurrentControl>().Now?.Limits ?? [])
-            {
-                if (scope.Length > 0 && limit.Scope != scope && !limit.Scope.StartsWith(scope + "/", StringComparison.Ordinal))
-                    continue;
-                var (used, held) = await store.ReadCounterAsync(limit);
-                rows.Add((limit, used, held));
-            }
-        }
-        catch (Exception problem) when (problem is RedisException or TimeoutException)
-        {
-            await WriteAsync(context, 503, json => json.WriteString("error", "the counter store does not answer"));
-            return;
-        }
-        await WriteAsync(context, 200, json =>
-        {
-            json.WriteStartArray("limits");
-            foreach (var (limit, used, held) in rows)
-                Write(json, limit, used, held);
-            json.WriteEndArray();
-        });
-    }
-
-    private static void Write(Utf8JsonWriter json, Limit limit, long used, long held)
-    {
-        string Number(long amount) => limit.Terms.IsMoney ? NanoUnits.ToText(amount, Currency.Parse(limit.Terms.Currency!)) : amount.ToString(CultureInfo.InvariantCulture);
-        json.WriteStartObject();
-        json.WriteString("limit", limit.Code);
-        json.WriteString("scope", limit.Scope);
-        json.WriteString("meter", limit.Terms.Meter);
-        json.WriteString("window", limit.IsRate ? $"rate/{limit.Terms.Window.Every}" : limit.Terms.Window.Kind);
-        json.WriteString("amount", Number(limit.MostAtOnce));
-        json.WriteString("used", Number(used));
-        json.WriteString("held", Number(held));
-        json.WriteString("remaining", Number(Math.Max(0, limit.MostAtOnce - used - held)));
-        json.WriteEndObject();
-    }
-
-    private static async Task WriteAsync(HttpContext context, int status, Action<Utf8JsonWriter> write)
+    public static async Task WriteAsync(HttpContext context, int status, Action<Utf8JsonWriter> write)
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";

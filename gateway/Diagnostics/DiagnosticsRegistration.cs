@@ -9,7 +9,7 @@ internal static class DiagnosticsRegistration
     public static IServiceCollection AddDiagnostics(this IServiceCollection services)
     {
         services.AddSingleton<GatewayMetrics>();
-        services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("quota-gateway")).WithMetrics(metrics => metrics.AddMeter(GatewayMetrics.Name).AddPrometheusExporter());
+        services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("quota-gateway")).WithMetrics(metrics => metrics.AddMeter(GatewayMetrics.Name, "System.Runtime").AddPrometheusExporter());
         return services;
     }
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Runtime.InteropServices;
 using System.Text;
 using Quota.Gateway.Limits;
 using Quota.Gateway.Metering;
@@ -8,6 +7,11 @@ using Quota.Shared.Usage;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Quota.Gateway.Forwarding;
+
+/// <summary>A call that was begun, and how it is to be sent.</summary>
+/// <param name="ClampedTo">The output bound per choice to put into the body; null when the client named its own, or none is wanted.</param>
+/// <param name="Warnings">Told to the client as <c>x-quota-warning</c>, a line each.</param>
+internal sealed record ForwardedCall(Upstream Upstream, string Route, ProviderRequest Request, CallMeter Meter, Hold Hold, long? ClampedTo, IReadOnlyList<string> Warnings);
 
 /// <summary>Sends a begun call upstream through YARP and sees to it that it ends, however it ends.</summary>
 internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions options) : IDisposable
@@ -22,27 +26,28 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
         UseCookies = false,
         EnableMultipleHttp2Connections = true,
         ActivityHeadersPropagator = null,
+        ResponseDrainTimeout = TimeSpan.Zero,   // an answer that is cut ends its connection at once, so that the provider stops
         ConnectTimeout = options.ConnectTimeout,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,   // a client's header value in UTF-8 is no reason to fail its call
     });
 
     /// <summary>Null when the upstream's answer went to the client, else what to tell the client instead.</summary>
-    public async Task<Refusal?> ForwardAsync(HttpContext context, Upstream upstream, string route, ProviderRequest request, CallMeter call, Hold hold)
+    public async Task<Refusal?> ForwardAsync(HttpContext context, ForwardedCall call)
     {
-        MemoryMarshal.TryGetArray(request.Body, out var bytes);   // always an array: rented, or spliced
-        context.Request.Body = new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false);
-        context.Request.ContentLength = request.Body.Length;
+        var body = call.Request.BodyWith(call.ClampedTo);
+        using var sent = body.OpenRead();   // ends with this call: the client's bytes below are given back after it
+        context.Request.Body = sent;
+        context.Request.ContentLength = body.Length;
         context.Request.Headers.TransferEncoding = default;
-        var transformer = new CallTransformer(upstream, route, request, call, hold);
         var error = ForwarderError.Request;
         try
         {
-            error = await yarp.SendAsync(context, upstream.BaseUrl.AbsoluteUri, _http, _config, transformer);
+            error = await yarp.SendAsync(context, call.Upstream.BaseUrl.AbsoluteUri, _http, _config, new CallTransformer(call));
         }
         finally
         {
-            await call.EndAsync(StatusOf(error, context, call));   // nothing to do when the last byte has ended it
+            await call.Meter.EndAsync(StatusOf(error, context, call.Meter));   // nothing to do when the last byte has ended it
         }
         if (error == ForwarderError.None || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
             return null;

@@ -60,15 +60,15 @@ internal sealed class CallHandler(
         if ((recovery.IsDone ? spool.Refuses() : "calls of an earlier run are being recovered") is { } reason)
             return new Refusal.Unavailable("spool", $"No metered call can be written down now: {reason}.", 2);
 
-        var bound = BoundOf(request, price.Price);
-        switch (await limiter.ReserveAsync(caller.Plan, id, bound, price))
+        var demand = DemandOf(request, price);
+        switch (await limiter.ReserveAsync(caller.Org.Id, caller.Plan.For(request.Model, adapter.Protocol, adapter.EndpointKind(route)), id, demand))
         {
             case ReserveDecision.Held held:
-                return await CallAsync(context, adapter, route, request, upstream, price, caller, held.Hold, bound);
+                return await CallAsync(context, adapter, route, request, upstream, caller, held.Hold, demand);
             case ReserveDecision.Refused it:
-                return new Refusal.LimitReached(it.Binding, it.At, FittingOutput(it.Binding.Limit, it.Binding.Headroom, bound, price));
+                return new Refusal.LimitReached(it.Binding, it.At);
             case ReserveDecision.NeverFits it:
-                return new Refusal.NeverFits(it.Limit, it.Requested, FittingOutput(it.Limit, it.Limit.MostAtOnce, bound, price));
+                return new Refusal.NeverFits(it.Limit);
             case ReserveDecision.Unavailable it:
                 return new Refusal.Unavailable("limiter", $"Limits cannot be checked now: {it.Reason}.", 1);
             default:
@@ -77,9 +77,9 @@ internal sealed class CallHandler(
     }
 
     private async Task<Refusal?> CallAsync(
-        HttpContext context, IProviderAdapter adapter, string route, ProviderRequest request, Upstream upstream, PriceFunction price, CallerKey caller, Hold hold, RequestBound bound)
+        HttpContext context, IProviderAdapter adapter, string route, ProviderRequest request, Upstream upstream, CallerKey caller, Hold hold, Demand demand)
     {
-        var begin = BeginOf(caller, adapter, route, request, upstream, price, hold, bound);
+        var begin = BeginOf(caller, adapter, route, request, upstream, hold, demand);
         try
         {
             await recorder.BeginAsync(begin, hold);
@@ -89,15 +89,16 @@ internal sealed class CallHandler(
             recorder.NotBegun(hold, limiter);
             return new Refusal.Unavailable("spool", "No metered call can be written down now: the spool's disk failed.", 2);
         }
-        var call = new CallMeter(begin, hold, adapter.ReaderFor(request), recorder, clock);
-        return await forwarder.ForwardAsync(context, upstream, route, request, call, hold);
+        var meter = new CallMeter(begin, hold, adapter.ReaderFor(request), recorder.EndAsync, clock, tokens => limiter.CoverAsync(hold, tokens));
+        return await forwarder.ForwardAsync(context, new ForwardedCall(upstream, route, request, meter, hold, hold.ClampedTo, hold.Warnings));
     }
 
-    private BeginRecord BeginOf(CallerKey caller, IProviderAdapter adapter, string route, ProviderRequest request, Upstream upstream, PriceFunction price, Hold hold, RequestBound bound) => new()
+    private BeginRecord BeginOf(CallerKey caller, IProviderAdapter adapter, string route, ProviderRequest request, Upstream upstream, Hold hold, Demand demand) => new()
     {
         Id = hold.RequestId,
         At = hold.At,
-        AtSource = "redis",
+        AtSource = hold.IsStored ? "redis" : "gateway",
+        IsHeld = hold.IsStored,
         OrgId = caller.Org.Id,
         Org = caller.Org.Code,
         Team = caller.Key.Team,
@@ -111,51 +112,51 @@ internal sealed class CallHandler(
         Model = request.Model,
         Stream = request.Stream,
         StartedAt = clock.GetUtcNow(),
-        Price = price.Price,
-        PriceFunction = price,
-        InputEstimate = Math.Min(bound.InputTokens, (request.InputBytes + CallMeter.BytesPerTokenEstimate - 1) / CallMeter.BytesPerTokenEstimate),
-        OutputBound = bound.OutputTokens,
-        Held = hold.Counters.FirstOrDefault(counter => counter.Limit.Terms.IsMoney) is { } money ? NanoUnits.ToText(money.Quantity, price.Currency) : null,
-        Counters = [.. hold.Counters.Select(counter => new BeginCounter(counter.Key.ToString(), counter.Limit.Terms.Meter, counter.Limit.IsRate))],
+        Tags = caller.Key.Tags.Count > 0 ? caller.Key.Tags : null,
+        Price = demand.Price.Price,
+        PriceFunction = demand.Price,
+        InputEstimate = Math.Min(demand.InputTokens, (request.InputBytes + CallMeter.BytesPerTokenEstimate - 1) / CallMeter.BytesPerTokenEstimate),
+        OutputBound = (hold.ClampedTo ?? demand.Output) * demand.Choices,
+        BytesIn = demand.BytesIn,
+        Images = demand.Images,
+        Held = HeldMoney(hold, demand.Price),
+        Counters = CountersOf(hold),
     };
+
+    private static string? HeldMoney(Hold hold, PriceFunction price)
+    {
+        foreach (var counter in hold.Counters)
+        {
+            if (counter.Counter.Terms.IsMoney)
+                return NanoUnits.ToText(counter.Quantity, price.Currency);
+        }
+        return null;
+    }
+
+    private static BeginCounter[] CountersOf(Hold hold)
+    {
+        var counters = new BeginCounter[hold.Counters.Count];
+        for (var i = 0; i < counters.Length; i++)
+        {
+            var held = hold.Counters[i];
+            counters[i] = new BeginCounter(held.Id, held.Counter.Terms.Meter, held.Counter.KindText(held.WindowStart), held.EndsAtMs);
+        }
+        return counters;
+    }
 
     /// <summary>
     /// The most the call can use. A byte-level tokenizer never makes more tokens than bytes, and the framing of messages is covered by the
     /// JSON around them; a context window bounds what bytes do not. Output: the client's own bound, else the model's, else a ceiling.
     /// </summary>
-    private RequestBound BoundOf(ProviderRequest request, ModelPrice price)
+    private Demand DemandOf(ProviderRequest request, PriceFunction price) => new()
     {
-        var input = request.HasMedia ? price.MaxInputTokens ?? limits.MaxInputTokens : Math.Min(request.InputBytes, price.MaxInputTokens ?? long.MaxValue);
-        var output = request.OutputBound ?? price.MaxOutputTokens ?? limits.MaxOutputTokens;
-        return new RequestBound(input, checked(output * request.Choices));
-    }
-
-    /// <summary>How many output tokens would fit into the room with this input; null where output does not matter.</summary>
-    private static long? FittingOutput(Limit limit, long room, RequestBound bound, PriceFunction price)
-    {
-        if (!limit.Terms.IsMoney)
-            return null;
-        long low = 0, high = bound.OutputTokens;
-        while (low < high)
-        {
-            var middle = low + (high - low + 1) / 2;
-            if (Fits(middle))
-                low = middle;
-            else
-                high = middle - 1;
-        }
-        return low;
-
-        bool Fits(long output)
-        {
-            try
-            {
-                return price.WorstCase(bound.InputTokens, output) <= room;
-            }
-            catch (OverflowException)
-            {
-                return false;
-            }
-        }
-    }
+        InputTokens = request.HasMedia ? price.Price.MaxInputTokens ?? limits.MaxInputTokens : Math.Min(request.InputBytes, price.Price.MaxInputTokens ?? long.MaxValue),
+        Choices = request.Choices,
+        Output = request.OutputBound ?? price.Price.MaxOutputTokens ?? limits.MaxOutputTokens,
+        IsNamed = request.OutputBound is not null,
+        CanGrow = request.Stream && price.Price.HiddenOutput == false,
+        Price = price,
+        BytesIn = request.InputBytes,
+        Images = request.Images,
+    };
 }

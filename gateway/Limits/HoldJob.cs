@@ -1,5 +1,7 @@
-using System.Collections.Concurrent;
 using Quota.Gateway.ControlPlane;
+using Quota.Gateway.Diagnostics;
+using Quota.Gateway.Limits.Store;
+using StackExchange.Redis;
 
 namespace Quota.Gateway.Limits;
 
@@ -7,49 +9,73 @@ namespace Quota.Gateway.Limits;
 /// Every third of a hold's lifetime: renews the holds of this gateway's live requests, and reaps those of any gateway whose
 /// deadline has passed, at most 100 an org a sweep.
 /// </summary>
-internal sealed class HoldJob(QuotaStore store, CurrentControl control, LimitsOptions options, GatewayClock clock, ILogger<HoldJob> log) : BackgroundService
+internal sealed class HoldJob(QuotaStore store, CounterTally tally, CurrentControl control, LimitsOptions options, GatewayClock clock, GatewayMetrics metrics, ILogger<HoldJob> log) : BackgroundService
 {
     private const int MostPerSweep = 100;
-    private readonly ConcurrentDictionary<Guid, Hold> _live = new();
-
-    public void Started(Hold hold) => _live[hold.RequestId] = hold;
-
-    public void Ended(Guid requestId) => _live.TryRemove(requestId, out _);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(options.HoldDeadline / 3, clock);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            try
-            {
-                await RenewAsync(options.HoldDeadline / 3);
-                await ReapAsync();
-            }
-            catch (Exception problem) when (problem is not OperationCanceledException)
-            {
-                log.StoreSilent(problem.GetType().Name);   // tried again at the next tick; a hold that runs out is only charged provisionally
-            }
+            // A store that is away is tried again at the next tick; a hold that runs out is only charged provisionally.
+            await TryAsync(() => RenewAsync(options.HoldDeadline / 3));
+            foreach (var org in control.Now?.Orgs ?? [])
+                await TryAsync(() => ReapAsync(org.Id, org.Code));
+            await TryAsync(NoteEpochsAsync);
         }
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await TryAsync(NoteEpochsAsync);
     }
 
     internal async Task RenewAsync(TimeSpan olderThan)
     {
         var now = clock.GetUtcNow();
-        foreach (var hold in _live.Values.Where(hold => now - hold.At >= olderThan))
+        await Task.WhenAll(tally.Open().Where(hold => hold.IsStored && now - hold.At >= olderThan).Select(async hold =>
         {
-            if (!await store.ExtendAsync(hold))
-                log.HoldNotRenewed(hold.RequestId);
-        }
+            switch (await store.ExtendAsync(hold, [.. hold.Counters.Select(counter => counter.Quantity)]))
+            {
+                case ExtendOutcome.Held:
+                    hold.IsLost = false;
+                    break;
+                case ExtendOutcome.Reaped:
+                    // It was charged, and others have taken its place: nothing more may go out until it fits again.
+                    hold.IsLost = true;
+                    log.HoldNotRenewed(hold.RequestId);
+                    break;
+            }
+        }));
     }
 
-    internal async Task ReapAsync()
+    internal async Task ReapAsync(string orgId, string org)
     {
-        foreach (var org in control.Now?.Orgs ?? [])
+        var reaped = await store.ReapAsync(orgId, MostPerSweep);
+        if (reaped.Count == 0)
+            return;
+        metrics.Reaped(reaped.Count);
+        log.Reaped(reaped.Count, org);
+    }
+
+    private Task NoteEpochsAsync()
+    {
+        foreach (var lane in store.Lanes)
+            lane.Note();
+        return Task.CompletedTask;
+    }
+
+    private async Task TryAsync(Func<Task> step)
+    {
+        try
         {
-            var reaped = await store.ReapAsync(org.Id, MostPerSweep);
-            if (reaped.Count > 0)
-                log.Reaped(reaped.Count, org.Code);
+            await step();
+        }
+        catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException or IOException)
+        {
+            log.StoreSilent(problem.Message);
         }
     }
 }

@@ -1,5 +1,3 @@
-using Quota.Shared.Pricing;
-
 namespace Quota.Gateway.Limits;
 
 /// <summary>
@@ -8,8 +6,14 @@ namespace Quota.Gateway.Limits;
 /// </summary>
 internal interface ILimiter
 {
-    /// <summary>Holds the worst case on every limit of the plan, all or none. Never throws for a store that is gone: that refuses.</summary>
-    ValueTask<ReserveDecision> ReserveAsync(LimitPlan plan, Guid requestId, RequestBound bound, PriceFunction price);
+    /// <summary>Holds the worst case on every counter, all or none. Never throws for a store that is gone: policy decides.</summary>
+    ValueTask<ReserveDecision> ReserveAsync(string orgId, IReadOnlyList<LimitCounter> counters, Guid requestId, Demand demand);
+
+    /// <summary>
+    /// Makes sure that a running call's hold covers this much output over all its answers. False: it does not fit, so what lies beyond
+    /// must not go out.
+    /// </summary>
+    ValueTask<bool> CoverAsync(Hold hold, long outputTokens);
 
     /// <summary>Gives back a hold whose call was never sent. Returns at once; repeated in the background until the store has it.</summary>
     void Release(Hold hold);

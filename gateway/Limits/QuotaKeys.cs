@@ -1,33 +1,22 @@
-using System.Security.Cryptography;
-using System.Text;
-using StackExchange.Redis;
-
 namespace Quota.Gateway.Limits;
 
 /// <summary>
 /// The only file that spells Redis keys. All keys of an org share the hash tag <c>{org id}</c>, so that one script call works on
-/// Redis Cluster. Text that users chose enters a key only as a 128-bit hash.
+/// Redis Cluster; the org's id is 32 hex digits, never a name, and text that users chose enters a key only as a 128-bit hash. All but
+/// the epoch hash and the facts carry the epoch, so that a new epoch begins with nothing of the old.
 /// </summary>
 internal static class QuotaKeys
 {
-    /// <summary>A request's hold: state, counters, quantities, deadline, receipt.</summary>
-    public static RedisKey Hold(string orgId, Guid requestId) => $"q:{{{orgId}}}:h:{requestId:N}";
+    public static string Epoch(string orgId) => $"q:{{{orgId}}}:e";
+
+    /// <summary>What the core is to be told.</summary>
+    public static string Facts(string orgId) => $"q:{{{orgId}}}:out";
 
     /// <summary>The org's open holds by deadline.</summary>
-    public static RedisKey Deadlines(string orgId) => $"q:{{{orgId}}}:x";
+    public static string Deadlines(string orgId, string epoch) => $"q:{{{orgId}}}:{epoch}:x";
 
-    public static RedisKey Counter(string orgId, string counterId) => $"q:{{{orgId}}}:c:{counterId}";
+    /// <summary>A request's hold: state, counters, quantities, deadline, receipt.</summary>
+    public static string Hold(string orgId, string epoch, Guid requestId) => $"q:{{{orgId}}}:{epoch}:h:{requestId:N}";
 
-    /// <summary>The last part of a counter's key, as events list it under <c>counted</c>.</summary>
-    public static string CounterId(string counterKey) => counterKey[(counterKey.LastIndexOf(':') + 1)..];
-
-    /// <summary>
-    /// Names a counter by what it counts: node, meter, window kind and anchor, window start, currency; 32 hex digits. The limit's
-    /// code, amount and mode are not in it, so editing them moves no usage.
-    /// </summary>
-    public static string CounterId(string nodeId, string meter, string window, long windowStartMs, string? currency)
-    {
-        var text = string.Join('\n', nodeId, meter, window, windowStartMs.ToString(CultureInfo.InvariantCulture), currency ?? "");
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));
-    }
+    public static string Counter(string orgId, string epoch, string counterId) => $"q:{{{orgId}}}:{epoch}:c:{counterId}";
 }

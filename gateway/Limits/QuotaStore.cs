@@ -1,209 +1,189 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Security.Cryptography;
-using System.Text;
+using System.Collections.Concurrent;
+using Quota.Gateway.Limits.Store;
 using Quota.Shared.Amounts;
-using Quota.Shared.Hosting;
 using StackExchange.Redis;
 
 namespace Quota.Gateway.Limits;
 
 /// <summary>
-/// The only file that talks to Redis. Every call is one script, found by request id and safe to resend; replies are data, never
-/// error texts. A call that gets no answer in time throws, and nobody may take that for a yes.
+/// Holds and counters of every org. Every change is an op of one script, found by request id and safe to resend. A call that gets no
+/// answer in time throws, and nobody may take that for a yes.
 /// </summary>
-internal sealed class QuotaStore(IConnectionMultiplexer redis, LimitsOptions options, GatewayClock clock, GatewayIdentity identity)
+/// <remarks>
+/// Throws <see cref="StoreClosedException"/> when certainly nothing was done, <see cref="RedisException"/> or
+/// <see cref="TimeoutException"/> when that is unknown.
+/// </remarks>
+internal sealed class QuotaStore(StoreConnection connection, EpochBook book, LimitsOptions options, GatewayClock clock, GatewayIdentity identity, StoreEvents events) : IDisposable
 {
-    private static readonly StoredScript ReserveScript = StoredScript.Read("reserve");
-    private static readonly StoredScript SettleScript = StoredScript.Read("settle");
-    private static readonly StoredScript ReleaseScript = StoredScript.Read("release");
-    private static readonly StoredScript ReapScript = StoredScript.Read("reap");
-    private static readonly StoredScript ExtendScript = StoredScript.Read("extend");
+    private readonly ConcurrentDictionary<string, OrgLane> _lanes = new();
+    private volatile string? _unfit;
 
-    private long _skewMs;
+    public bool IsConnected => connection.IsConnected;
 
-    private IDatabase Database => redis.GetDatabase();
+    /// <summary>Why the store as a whole must not be used, such as a policy that evicts keys; null when it may.</summary>
+    public string? Unfit
+    {
+        get => _unfit;
+        set => _unfit = value;
+    }
 
-    public bool IsConnected => redis.IsConnected;
+    /// <summary>The time that chooses windows, as far as is known here.</summary>
+    public long NowMs => connection.NowMs;
 
-    /// <summary>Redis's clock as last seen, without a test clock's offset, Unix milliseconds.</summary>
-    private long RealNowMs => clock.RealNow.ToUnixTimeMilliseconds() + Volatile.Read(ref _skewMs);
+    public ICollection<OrgLane> Lanes => _lanes.Values;
 
-    /// <summary>Holds the quantities on every limit, all or none. <paramref name="quantities"/> pairs with the plan's limits.</summary>
-    /// <returns><see cref="ReserveDecision.Held"/> or <see cref="ReserveDecision.Refused"/>.</returns>
-    /// <exception cref="RedisException">No usable answer: unknown whether the hold exists. Release it.</exception>
-    /// <exception cref="TimeoutException">The same.</exception>
-    public async Task<ReserveDecision> ReserveAsync(LimitPlan plan, Guid requestId, IReadOnlyList<long> quantities)
+    public OrgLane Lane(string orgId) => _lanes.GetOrAdd(orgId, static (id, it) => new OrgLane(id, it.Connection, it.Book, it.Options, it.Identity, it.Clock, it.Events),
+        (Connection: connection, Book: book, Options: options, Identity: identity, Clock: clock, Events: events));
+
+    /// <summary>Holds the worst case on every counter, all or none.</summary>
+    /// <param name="least">Output tokens of each answer that must fit at least; equal to <paramref name="most"/> unless it may be clamped.</param>
+    public async Task<StoreReserve> ReserveAsync(string orgId, IReadOnlyList<LimitCounter> counters, Guid requestId, WorstCase[] worst, long least, long most, long choices)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var sent = RealNowMs;
-            var windows = WindowsAt(plan, sent + (clock.OffsetMs ?? 0));
-            var reply = await EvaluateAsync(ReserveScript, ReserveKeys(plan, requestId, windows), ReserveArguments(plan, requestId, quantities, windows, sent));
-            switch (reply[0])
+            var windows = WindowsAt(counters, connection.NowMs);
+            var notAfter = connection.RealNowMs + (long)options.RedisTimeout.TotalMilliseconds;
+            var reply = await SendAsync(orgId, new ReserveOp(requestId, counters, windows, worst, least, most, choices, notAfter));
+            var words = new ReplyReader(reply);
+            switch (words.Word())
             {
                 case "held":
-                    return new ReserveDecision.Held(new Hold(requestId, plan.OrgId, AtOf(reply), Counters(plan, quantities, windows, reply)));
+                    return Read(words, StoreOutcome.Held, counters, windows, worst);
                 case "refused":
-                    var counters = Counters(plan, quantities, windows, reply);
-                    return new ReserveDecision.Refused(Binding(counters), AtOf(reply));
+                    return Read(words, StoreOutcome.Refused, counters, windows, worst);
+                case "unseeded":
+                    return new StoreReserve(StoreOutcome.Unseeded, At(words.Number()), 0, []) { Counter = (int)words.Number() - 1 };
                 case "late" or "clock" when attempt < 3:
-                    // Our idea of Redis's clock is wrong (first call, clock change, long pause): learn it and ask once more.
-                    Volatile.Write(ref _skewMs, AtOf(reply).ToUnixTimeMilliseconds() - (clock.OffsetMs ?? 0) - clock.RealNow.ToUnixTimeMilliseconds());
+                    connection.Learn(words.Number());   // our idea of Redis's clock is wrong (first call, clock change, long pause): ask once more
                     continue;
                 default:
-                    throw new RedisException($"reserve answered '{reply[0]}'");
+                    throw new RedisException($"reserve answered '{reply}'");
             }
         }
     }
 
-    /// <summary>Replaces the hold by what was used; <paramref name="amounts"/> pairs with <paramref name="counters"/>.</summary>
+    /// <summary>Replaces the hold by what was used; <paramref name="amounts"/> pairs with <paramref name="counterIds"/>.</summary>
     /// <returns>The whole units added to each counter, or null when there is no such hold any more.</returns>
-    public async Task<IReadOnlyList<long>?> SettleAsync(string orgId, Guid requestId, IReadOnlyList<RedisKey> counters, IReadOnlyList<ExactNanos> amounts, ReadOnlyMemory<byte> receipt)
-    {
-        var arguments = new RedisValue[4 + amounts.Count * 2];
-        arguments[0] = requestId.ToString("N");
-        arguments[1] = (long)options.ReceiptTtl.TotalMilliseconds;
-        arguments[2] = receipt;
-        arguments[3] = OffsetArgument;
-        for (var i = 0; i < amounts.Count; i++)
-            (arguments[4 + i * 2], arguments[5 + i * 2]) = (amounts[i].Whole, amounts[i].Fraction);
-        var reply = await EvaluateAsync(SettleScript, HoldKeys(orgId, requestId, counters), arguments);
-        return reply[0] switch
-        {
-            "settled" => [.. reply.Skip(1).Select(text => long.Parse(text, CultureInfo.InvariantCulture))],
-            "gone" or "released" => null,
-            _ => throw new RedisException($"settle answered '{reply[0]}'"),
-        };
-    }
+    public async Task<IReadOnlyList<long>?> SettleAsync(string orgId, Guid requestId, IReadOnlyList<string> counterIds, IReadOnlyList<ExactNanos> amounts, ReadOnlyMemory<byte> receipt) =>
+        Added("settle", await SendAsync(orgId, new SettleOp(requestId, counterIds, amounts, receipt)));
+
+    /// <summary>Counts a call that was admitted while the store was away.</summary>
+    /// <exception cref="RedisException">A hold was made after all: it must be released first.</exception>
+    public async Task<IReadOnlyList<long>?> ChargeAsync(string orgId, Guid requestId, IReadOnlyList<ChargedCounter> counters, ReadOnlyMemory<byte> receipt) =>
+        Added("charge", await SendAsync(orgId, new ChargeOp(requestId, counters, receipt)));
 
     /// <summary>Gives a hold back. True when nothing of it is left, be it that it never was.</summary>
-    public async Task<bool> ReleaseAsync(string orgId, Guid requestId, IReadOnlyList<RedisKey> counters)
-    {
-        var reply = await EvaluateAsync(ReleaseScript, HoldKeys(orgId, requestId, counters), [requestId.ToString("N"), (long)options.ReceiptTtl.TotalMilliseconds, OffsetArgument]);
-        return reply[0] is "released" or "gone";
-    }
+    public async Task<bool> ReleaseAsync(string orgId, Guid requestId, IReadOnlyList<string> counterIds) =>
+        await SendAsync(orgId, new ReleaseOp(requestId, counterIds)) is "released" or "gone";
 
-    /// <summary>Renews the deadline of a live request; false when it was reaped and does not fit any more, or is over.</summary>
-    public async Task<bool> ExtendAsync(Hold hold)
+    /// <summary>Renews the deadline of a live request's hold and grows it to <paramref name="quantities"/> if they fit.</summary>
+    public async Task<ExtendOutcome> ExtendAsync(Hold hold, IReadOnlyList<long> quantities) => await SendAsync(hold.OrgId, new ExtendOp(hold, quantities)) switch
     {
-        RedisValue[] arguments = [hold.RequestId.ToString("N"), (long)options.HoldDeadline.TotalMilliseconds, .. hold.Counters.Select(counter => (RedisValue)counter.Limit.MostAtOnce)];
-        var reply = await EvaluateAsync(ExtendScript, HoldKeys(hold.OrgId, hold.RequestId, [.. hold.Counters.Select(counter => counter.Key)]), arguments);
-        return reply[0] == "held";
-    }
+        "held" => ExtendOutcome.Held,
+        "full" => ExtendOutcome.Full,
+        "reaped" => ExtendOutcome.Reaped,
+        "gone" or "settled" or "released" => ExtendOutcome.Over,
+        var other => throw new RedisException($"extend answered '{other}'"),
+    };
 
     /// <summary>Charges up to <paramref name="most"/> holds of the org whose deadline has passed; answers their request ids.</summary>
     public async Task<IReadOnlyList<Guid>> ReapAsync(string orgId, int most)
     {
-        List<Guid> reaped = [];
-        foreach (var member in await Database.SortedSetRangeByScoreAsync(QuotaKeys.Deadlines(orgId), stop: RealNowMs, take: most))
+        var epoch = await Lane(orgId).OpenAsync();
+        var due = (await connection.LowestAsync(QuotaKeys.Deadlines(orgId, epoch), connection.RealNowMs, most)).Select(member => Guid.ParseExact(member.ToString(), "N")).ToArray();
+        var reaped = await Task.WhenAll(due.Select(async requestId =>
         {
-            var requestId = Guid.ParseExact(member.ToString(), "N");
             var stored = await ReadHoldAsync(orgId, requestId);
-            RedisValue[] arguments = [member, (long)options.CounterGrace.TotalMilliseconds * 10, OffsetArgument];
-            var reply = await EvaluateAsync(ReapScript, HoldKeys(orgId, requestId, stored?.Counters ?? []), arguments);
-            if (reply[0] == "reaped")
-                reaped.Add(requestId);
-        }
-        return reaped;
+            return await SendAsync(orgId, new ReapOp(requestId, stored?.Counters ?? [])) == "reaped";
+        }));
+        return [.. due.Where((_, i) => reaped[i])];
     }
+
+    /// <summary>What was used elsewhere, into a counter of the current epoch. False when a version as great is there.</summary>
+    public async Task<bool> SeedAsync(string orgId, string counterId, long units, long version, long? endsAtMs) =>
+        await SendAsync(orgId, new SeedOp(counterId, units, version, endsAtMs)) == "seeded";
 
     /// <summary>The request ids of the org's open holds, at most <paramref name="most"/>, oldest deadline first.</summary>
     public async Task<IReadOnlyList<Guid>> OpenHoldsAsync(string orgId, int most) =>
-        [.. (await Database.SortedSetRangeByRankAsync(QuotaKeys.Deadlines(orgId), 0, most - 1)).Select(member => Guid.ParseExact(member.ToString(), "N"))];
+        [.. (await connection.LowestAsync(QuotaKeys.Deadlines(orgId, await Lane(orgId).OpenAsync()), long.MaxValue, most)).Select(member => Guid.ParseExact(member.ToString(), "N"))];
 
     /// <summary>A hold as the store has it; null when there is none.</summary>
     public async Task<StoredHold?> ReadHoldAsync(string orgId, Guid requestId)
     {
-        var values = await Database.HashGetAsync(QuotaKeys.Hold(orgId, requestId), ["state", "owner", "keys", "receipt"]);
-        return values[0].IsNull ? null : new StoredHold(values[0].ToString(), values[1].ToString(),
-            [.. values[2].ToString().Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(key => (RedisKey)key)], (byte[]?)values[3]);
+        var values = await connection.HashAsync(QuotaKeys.Hold(orgId, await Lane(orgId).OpenAsync(), requestId), "state", "owner", "counters", "quantities", "receipt");
+        return values[0].IsNull ? null : new StoredHold(values[0].ToString(), values[1].ToString(), Words(values[2]),
+            [.. Words(values[3]).Select(text => long.Parse(text, CultureInfo.InvariantCulture))], (byte[]?)values[4]);
     }
 
-    /// <summary>What a limit's counter says now.</summary>
-    public async Task<(long Used, long Held)> ReadCounterAsync(Limit limit)
+    /// <summary>What a counter says now, in the window of now.</summary>
+    public async Task<StoredCounter> ReadCounterAsync(LimitCounter counter)
     {
-        var key = limit.CountersAt(RealNowMs + (clock.OffsetMs ?? 0)).Current;
-        var values = await Database.HashGetAsync(key, ["live", "seed", "held"]);
-        return ((long)values[0] + (long)values[1], (long)values[2]);
+        var epoch = await Lane(counter.OrgId).OpenAsync();
+        var values = await connection.HashAsync(QuotaKeys.Counter(counter.OrgId, epoch, counter.WindowsAt(connection.NowMs).Current), StoredCounter.Fields);
+        return StoredCounter.Read(values, counter, connection.NowMs);
     }
 
-    private RedisValue OffsetArgument => clock.OffsetMs is { } offset ? offset : RedisValue.EmptyString;
+    /// <summary>A counter by its id, as it is stored; no drain is reckoned in.</summary>
+    public async Task<StoredCounter> ReadCounterAsync(string orgId, string counterId) =>
+        StoredCounter.Read(await connection.HashAsync(QuotaKeys.Counter(orgId, await Lane(orgId).OpenAsync(), counterId), StoredCounter.Fields));
 
-    private async Task<string[]> EvaluateAsync(StoredScript script, RedisKey[] keys, RedisValue[] arguments)
+    /// <summary>The oldest facts of an org that nobody has confirmed yet.</summary>
+    public async Task<IReadOnlyList<RedisValue>> FactsAsync(string orgId, int most) => await connection.FirstAsync(QuotaKeys.Facts(orgId), most);
+
+    /// <summary>Confirmed facts go.</summary>
+    public Task ForgetFactsAsync(string orgId, IReadOnlyList<RedisValue> facts) => connection.RemoveAsync(QuotaKeys.Facts(orgId), facts);
+
+    public void Dispose()
     {
-        RedisResult result;
-        try
-        {
-            result = await Database.ScriptEvaluateAsync(script.Hash, keys, arguments);
-        }
-        catch (RedisServerException problem) when (problem.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
-        {
-            result = await Database.ScriptEvaluateAsync(script.Text, keys, arguments);   // sends the text, which also stores it
-        }
-        return (string[])((string?[]?)result ?? throw new RedisException("the script answered nothing"))!;
+        foreach (var lane in _lanes.Values)
+            lane.Dispose();
     }
 
-    private static RedisKey[] HoldKeys(string orgId, Guid requestId, IReadOnlyList<RedisKey> counters) =>
-        [QuotaKeys.Hold(orgId, requestId), QuotaKeys.Deadlines(orgId), .. counters];
+    private Task<string> SendAsync(string orgId, StoreOp op) =>
+        _unfit is { } reason ? Task.FromException<string>(new StoreClosedException(reason)) : Lane(orgId).SendAsync(op);
 
-    private static CounterPair[] WindowsAt(LimitPlan plan, long unixMs)
+    private static CounterPair[] WindowsAt(IReadOnlyList<LimitCounter> counters, long unixMs)
     {
-        var windows = new CounterPair[plan.Limits.Count];
+        var windows = new CounterPair[counters.Count];
         for (var i = 0; i < windows.Length; i++)
-            windows[i] = plan.Limits[i].CountersAt(unixMs);
+            windows[i] = counters[i].WindowsAt(unixMs);
         return windows;
     }
 
-    private static RedisKey[] ReserveKeys(LimitPlan plan, Guid requestId, CounterPair[] windows)
+    private static List<long>? Added(string op, string reply)
     {
-        var keys = new List<RedisKey>(2 + windows.Length * 2) { QuotaKeys.Hold(plan.OrgId, requestId), QuotaKeys.Deadlines(plan.OrgId) };
-        for (var i = 0; i < windows.Length; i++)
+        var words = new ReplyReader(reply);
+        switch (words.Word())
         {
-            keys.Add(windows[i].Current);
-            if (!plan.Limits[i].IsRate)
-                keys.Add(windows[i].Next);
+            case "settled":
+                var added = new List<long>();
+                while (words.HasMore)
+                    added.Add(words.Number());
+                return added;
+            case "gone" or "released":
+                return null;
+            default:
+                throw new RedisException($"{op} answered '{reply}'");
         }
-        return [.. keys];
     }
 
-    private RedisValue[] ReserveArguments(LimitPlan plan, Guid requestId, IReadOnlyList<long> quantities, CounterPair[] windows, long sentMs)
+    private static StoreReserve Read(ReplyReader words, StoreOutcome outcome, IReadOnlyList<LimitCounter> counters, CounterPair[] windows, WorstCase[] worst)
     {
-        var arguments = new RedisValue[7 + windows.Length * 6];
-        arguments[0] = requestId.ToString("N");
-        arguments[1] = sentMs + (long)options.RedisTimeout.TotalMilliseconds;
-        arguments[2] = (long)options.HoldDeadline.TotalMilliseconds;
-        arguments[3] = OffsetArgument;
-        arguments[4] = identity.Instance;
-        arguments[5] = (long)options.CounterGrace.TotalMilliseconds;
-        arguments[6] = windows.Length;
-        for (var i = 0; i < windows.Length; i++)
+        var (at, output) = (words.Number(), words.Number());
+        var held = new HeldCounter[counters.Count];
+        for (var i = 0; i < held.Length; i++)
         {
-            var (limit, window, a) = (plan.Limits[i], windows[i], 7 + i * 6);
-            arguments[a] = limit.IsRate ? "rate" : "calendar";
-            arguments[a + 1] = limit.MostAtOnce;
-            arguments[a + 2] = quantities[i];
-            arguments[a + 3] = limit.IsRate ? limit.Amount : window.Start;
-            arguments[a + 4] = limit.IsRate ? limit.Terms.Window.PeriodMs : window.Middle;
-            arguments[a + 5] = limit.IsRate ? RedisValue.EmptyString : window.End;
+            var (isNext, used, before, quantity) = (words.Number() == 2, words.Number(), words.Number(), words.Number());
+            var (counter, window) = (counters[i], windows[i]);
+            var ends = isNext ? window.End : window.Middle;
+            long? resets = counter.Window.IsRate ? DrainedAt(counter.Speaker, at, used + before + quantity)
+                : counter.IsCalendar && ends != long.MaxValue ? ends : null;
+            held[i] = new HeldCounter(counter, isNext ? window.Next : window.Current, isNext ? window.Middle : window.Start, worst[i], quantity, used, before, resets)
+            {
+                EndsAtMs = counter.IsCalendar && ends != long.MaxValue ? ends : null,
+            };
         }
-        return arguments;
-    }
-
-    private static DateTimeOffset AtOf(string[] reply) => DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(reply[1], CultureInfo.InvariantCulture));
-
-    private static HeldCounter[] Counters(LimitPlan plan, IReadOnlyList<long> quantities, CounterPair[] windows, string[] reply)
-    {
-        var counters = new HeldCounter[windows.Length];
-        var at = AtOf(reply).ToUnixTimeMilliseconds();
-        for (var i = 0; i < counters.Length; i++)
-        {
-            var (limit, isNext) = (plan.Limits[i], reply[2 + i * 3] == "2");
-            var used = long.Parse(reply[3 + i * 3], CultureInfo.InvariantCulture);
-            var held = long.Parse(reply[4 + i * 3], CultureInfo.InvariantCulture);
-            var resets = limit.IsRate ? DrainedAt(limit, at, used + held + quantities[i]) : isNext ? windows[i].End : windows[i].Middle;
-            counters[i] = new HeldCounter(limit, isNext ? windows[i].Next : windows[i].Current, quantities[i], used, held, resets);
-        }
-        return counters;
+        return new StoreReserve(outcome, At(at), output, held);
     }
 
     /// <summary>When a rate that stands at <paramref name="level"/> has drained to its burst again, supposing that holds end as held.</summary>
@@ -213,24 +193,7 @@ internal sealed class QuotaStore(IConnectionMultiplexer redis, LimitsOptions opt
         return at + (long)Math.Ceiling((decimal)excess * limit.Terms.Window.PeriodMs / limit.Amount);
     }
 
-    /// <summary>Of the limits that it does not fit, the one that keeps it out longest.</summary>
-    private static HeldCounter Binding(HeldCounter[] counters) =>
-        counters.Where(counter => counter.Headroom < counter.Quantity).MaxBy(counter => counter.ResetsAtMs)
-            ?? throw new RedisException("reserve refused, yet every limit has room");
+    private static DateTimeOffset At(long unixMs) => DateTimeOffset.FromUnixTimeMilliseconds(unixMs);
 
-    /// <summary>A script and its SHA-1, by which Redis knows it once it was sent.</summary>
-    private sealed record StoredScript(string Text, byte[] Hash)
-    {
-        [SuppressMessage("Security", "CA5350", Justification = "The name that Redis itself gives a script; it protects nothing.")]
-        public static StoredScript Read(string name)
-        {
-            var text = TextOf("counters") + "\n" + TextOf(name);
-            return new StoredScript(text, SHA1.HashData(Encoding.UTF8.GetBytes(text)));
-        }
-
-        private static string TextOf(string name) => EmbeddedText.Read(typeof(QuotaStore).Assembly, $"Limits/Scripts/{name}.lua");
-    }
+    private static string[] Words(RedisValue value) => value.ToString().Split(' ', StringSplitOptions.RemoveEmptyEntries);
 }
-
-/// <summary>A hold as stored: <c>held</c>, <c>settled</c>, <c>released</c> or <c>reaped</c>; the receipt is there once settled.</summary>
-internal sealed record StoredHold(string State, string Owner, IReadOnlyList<RedisKey> Counters, byte[]? Receipt);

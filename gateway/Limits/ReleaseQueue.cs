@@ -34,7 +34,7 @@ internal sealed class ReleaseQueue(QuotaStore store, LimitsOptions options, Gate
         }
         catch (Exception problem) when (problem is not OperationCanceledException)
         {
-            log.StoreSilent(problem.GetType().Name);
+            log.StoreSilent(problem.Message);
             return false;
         }
     }

@@ -7,7 +7,13 @@ using Quota.Shared.Usage;
 namespace Quota.Gateway.Metering;
 
 /// <summary>Follows one call from its begin record to its end and ends it exactly once, whoever notices the end first.</summary>
-internal sealed class CallMeter(BeginRecord begin, Hold hold, UsageReader reader, CallRecorder recorder, GatewayClock clock)
+/// <param name="end">Writes down and settles an ended call: <see cref="CallRecorder.EndAsync"/>.</param>
+/// <param name="cover">
+/// Sees to it that the hold covers so many output tokens over all choices; false when it cannot, and then the answer is cut. Must not
+/// throw. Null when nothing can stop the answer.
+/// </param>
+internal sealed class CallMeter(
+    BeginRecord begin, Hold hold, UsageReader reader, Func<BeginRecord, Hold, CallOutcome, ValueTask> end, GatewayClock clock, Func<long, ValueTask<bool>>? cover = null)
 {
     /// <summary>How many bytes a token is taken to have when the provider reports no usage.</summary>
     public const int BytesPerTokenEstimate = 4;
@@ -23,6 +29,21 @@ internal sealed class CallMeter(BeginRecord begin, Hold hold, UsageReader reader
 
     /// <summary>The upstream answered with success, so it bills, whether or not a byte came through.</summary>
     public bool HasServed => _firstByteAt is not null || _httpStatus is >= 200 and < 300;
+
+    /// <summary>
+    /// Text may go out only as far as <see cref="CoverAsync"/> says: always for a stepwise hold, and for any stream whose hold is lost. An
+    /// answer that is no stream cannot be cut and passes whole.
+    /// </summary>
+    public bool MayBeCut => cover is not null && begin.Stream && (hold.IsStepwise || hold.IsLost);
+
+    /// <summary>What the call counts as now: the provider's numbers if they came, else the estimate.</summary>
+    public UsageCounts Counted => reader.Usage ?? Estimate();
+
+    /// <summary>
+    /// Whether so many bytes of generated text, over all choices, may have gone to the client; asked before they go. They are tokens at
+    /// most one to one, and never more than the upstream was bound to.
+    /// </summary>
+    public ValueTask<bool> CoverAsync(long outputBytes) => cover is null ? ValueTask.FromResult(true) : cover(Math.Min(outputBytes, begin.OutputBound));
 
     /// <summary>The upstream sent its status and headers.</summary>
     public void Answered(int status, string? providerRequestId) =>
@@ -40,10 +61,11 @@ internal sealed class CallMeter(BeginRecord begin, Hold hold, UsageReader reader
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return ValueTask.CompletedTask;
         var usage = status == UsageStatus.Failed ? new UsageCounts() : reader.Usage;
-        return recorder.EndAsync(begin, hold, new CallOutcome
+        var counted = usage ?? Estimate();
+        return end(begin, hold, new CallOutcome
         {
             Status = status,
-            Usage = usage ?? Estimate(),
+            Usage = status == UsageStatus.Failed ? counted : counted with { Images = begin.Images, BytesIn = begin.BytesIn },
             Estimated = usage is null,
             HttpStatus = _httpStatus,
             ProviderRequestId = _providerRequestId,
@@ -58,7 +80,7 @@ internal sealed class CallMeter(BeginRecord begin, Hold hold, UsageReader reader
     {
         Requests = 1,
         InputTokens = begin.InputEstimate,
-        OutputTokens = Math.Min(begin.OutputBound, (reader.OutputBytes + BytesPerTokenEstimate - 1) / BytesPerTokenEstimate),
+        OutputTokens = Math.Min(begin.OutputBound, Math.Max(reader.TextEvents, (reader.OutputBytes + BytesPerTokenEstimate - 1) / BytesPerTokenEstimate)),
     };
 
     /// <summary>The provider's usage object as it came; left out when it is no JSON after all, because the event must be written whatever it is.</summary>

@@ -3,17 +3,12 @@ using System.Net;
 namespace Quota.Gateway.Metering;
 
 /// <summary>An upstream's content whose stream is watched while it is copied to the client.</summary>
-internal sealed class ObservedContent : HttpContent
+internal sealed class ObservedContent(HttpContent upstream, CallMeter call, bool hidesUsage) : HttpContent
 {
-    private readonly HttpContent _upstream;
-    private readonly Func<Stream, Stream> _observe;
-
-    public ObservedContent(HttpContent upstream, Func<Stream, Stream> observe) => (_upstream, _observe) = (upstream, observe);
-
-    protected override async Task<Stream> CreateContentReadStreamAsync() => _observe(await _upstream.ReadAsStreamAsync());
+    protected override async Task<Stream> CreateContentReadStreamAsync() => Observe(await upstream.ReadAsStreamAsync());
 
     protected override async Task<Stream> CreateContentReadStreamAsync(CancellationToken cancellationToken) =>
-        _observe(await _upstream.ReadAsStreamAsync(cancellationToken));
+        Observe(await upstream.ReadAsStreamAsync(cancellationToken));
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => throw new NotSupportedException("the answer is streamed, never buffered");
 
@@ -26,7 +21,9 @@ internal sealed class ObservedContent : HttpContent
     protected override void Dispose(bool disposing)
     {
         if (disposing)
-            _upstream.Dispose();
+            upstream.Dispose();
         base.Dispose(disposing);
     }
+
+    private UsageObservingStream Observe(Stream stream) => new(stream, call, upstream.Headers.ContentLength, hidesUsage);
 }

@@ -1,65 +1,132 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
+using Quota.Gateway.Providers;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Metering;
 
 /// <summary>
-/// Passes an upstream's answer through while its usage is read. Nothing is held back but, when the client must not see the usage chunk
-/// that we asked for, the event in progress. The call is ended before the read that completes the answer returns.
+/// Passes an upstream's answer through while its usage is read. Nothing is held back but whole events, and only in two cases: the client
+/// must not see the usage chunk that we asked for, or the answer may be cut. Then an event with text goes out when the hold covers it; if
+/// it does not, the upstream is aborted and the client gets a well-formed ending instead. The call is ended before the read that completes
+/// the answer returns.
 /// </summary>
 internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long? contentLength, bool hidesUsage) : Stream
 {
     private const int ChunkBytes = 16 * 1024;
-    private readonly ArrayBufferWriter<byte>? _kept = hidesUsage ? new ArrayBufferWriter<byte>(ChunkBytes) : null;
-    private readonly byte[]? _chunk = hidesUsage ? ArrayPool<byte>.Shared.Rent(ChunkBytes) : null;
-    private int _handedOut;
+    private HeldBytes? _held = hidesUsage || call.MayBeCut ? new HeldBytes() : null;
+    private byte[]? _chunk;
     private long _seen;
-    private bool _ended, _disposed;
+    private bool _endSeen, _ended;
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]   // a read of a stream waits once per event: no garbage for each
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (buffer.IsEmpty)   // YARP asks so whether there is something to read, before it rents a buffer: not an end
-            return _kept is null || (_handedOut == _kept.WrittenCount && !_ended) ? await upstream.ReadAsync(buffer, cancellationToken) : 0;
-        if (_kept is null)
-            return await ReadUpstreamAsync(buffer, cancellationToken);
-        while (_handedOut == _kept.WrittenCount)
+            return _ended || _held is { IsEmpty: false } ? 0 : await upstream.ReadAsync(buffer, cancellationToken);
+        if (_held is null)
         {
-            if (_ended)
-                return 0;
-            _kept.ResetWrittenCount();
-            _handedOut = 0;
-            _ended = await ReadUpstreamAsync(_chunk, cancellationToken) == 0;
+            var count = await upstream.ReadAsync(buffer, cancellationToken);
+            if (!call.MayBeCut)
+            {
+                await PassAsync(buffer[..count]);
+                return count;
+            }
+            _held = new HeldBytes();   // the hold was lost while we waited: these bytes have not gone out yet
+            await HoldBackAsync(buffer[..count]);
         }
-        var count = Math.Min(buffer.Length, _kept.WrittenCount - _handedOut);
-        _kept.WrittenMemory.Slice(_handedOut, count).CopyTo(buffer);
-        _handedOut += count;
-        return count;
+        while (_held.IsEmpty && !_ended)
+        {
+            _chunk ??= ArrayPool<byte>.Shared.Rent(ChunkBytes);
+            var count = await upstream.ReadAsync(_chunk, cancellationToken);
+            await HoldBackAsync(_chunk.AsMemory(0, count));
+        }
+        return _held.HandOut(buffer.Span);
     }
 
-    private async ValueTask<int> ReadUpstreamAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    private ValueTask PassAsync(ReadOnlyMemory<byte> data)
     {
-        var count = await upstream.ReadAsync(buffer, cancellationToken);
-        if (count == 0)
-        {
-            call.Reader.End(_kept);
-            await call.EndAsync(call.Reader.IsComplete || call.Reader.Usage is not null ? UsageStatus.Completed : call.HasServed ? UsageStatus.CutOff : UsageStatus.Failed);
-            return 0;
-        }
-        call.FirstByte();
-        _seen += count;
-        call.Reader.Feed(buffer.Span[..count], _kept);
-        if (call.Reader.IsComplete || _seen == contentLength)
-            await call.EndAsync(UsageStatus.Completed);
-        return count;
+        Count(data.Length);
+        call.Reader.Feed(data.Span, null);
+        if (TakesEnd(data.Length))
+            call.Reader.End(null);
+        return _endSeen || call.Reader.IsComplete ? call.EndAsync(StatusAtEnd()) : ValueTask.CompletedTask;
     }
+
+    private async ValueTask HoldBackAsync(ReadOnlyMemory<byte> data)
+    {
+        Count(data.Length);
+        _ended = data.IsEmpty;
+        var (reader, held, mayBeCut) = (call.Reader, _held!, call.MayBeCut);
+        var isEnd = TakesEnd(data.Length);
+        if (!mayBeCut)
+        {
+            reader.Feed(data.Span, held);
+            data = default;
+        }
+        while (!data.IsEmpty)
+        {
+            var (mark, text) = (held.Mark, reader.OutputBytes);
+            var step = reader.Next(data.Span, held, out var taken);
+            data = data[taken..];
+            if (step == EventStep.TooLong || (step == EventStep.Whole && reader.OutputBytes > text && !await call.CoverAsync(reader.OutputBytes)))
+            {
+                await CutAsync(mark);
+                return;
+            }
+        }
+        if (isEnd)
+        {
+            var (mark, text) = (held.Mark, reader.OutputBytes);
+            if (reader.End(held) == EventStep.Whole && mayBeCut && reader.OutputBytes > text && !await call.CoverAsync(reader.OutputBytes))
+            {
+                await CutAsync(mark);
+                return;
+            }
+        }
+        if (_endSeen || reader.IsComplete)
+            await call.EndAsync(StatusAtEnd());
+    }
+
+    /// <summary>Ends the answer before the event that is not covered, or after it when the client has a part of it already.</summary>
+    private async ValueTask CutAsync(int mark)
+    {
+        _ended = true;
+        await upstream.DisposeAsync();   // first: from here on the provider makes no more tokens for us
+        if (call.Reader.TakeBack())
+            _held!.CutTo(mark);
+        call.Reader.WriteEnding(_held!, call.Counted);
+        await call.EndAsync(UsageStatus.CutOff);
+    }
+
+    private void Count(int bytes)
+    {
+        if (bytes > 0)
+            call.FirstByte();
+        _seen += bytes;
+    }
+
+    /// <summary>True once: with the last bytes, when their number was announced, else with the read that finds none.</summary>
+    private bool TakesEnd(int bytes)
+    {
+        if (_endSeen || (bytes > 0 && _seen != contentLength))
+            return false;
+        return _endSeen = true;
+    }
+
+    private string StatusAtEnd() =>
+        call.Reader.IsComplete || call.Reader.Usage is not null || _seen == contentLength ? UsageStatus.Completed : call.HasServed ? UsageStatus.CutOff : UsageStatus.Failed;
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing && _chunk is not null && !_disposed)
-            ArrayPool<byte>.Shared.Return(_chunk);
-        _disposed = true;
         if (disposing)
+        {
+            if (_chunk is not null)
+                ArrayPool<byte>.Shared.Return(_chunk);
+            _chunk = null;
+            _held?.Dispose();
             upstream.Dispose();
+        }
         base.Dispose(disposing);
     }
 

@@ -1,8 +1,10 @@
+using System.Text;
+
 namespace Quota.Gateway.Providers;
 
 /// <summary>
-/// One provider's grammar: what a request asks for, how its answers report usage, how it says no. To add another: one file and one
-/// line in <c>ProvidersRegistration</c>.
+/// One provider's grammar: what a request asks for, how its answers report usage and how they end, how it says no. To add another: one
+/// file and one line in <c>ProvidersRegistration</c>.
 /// </summary>
 internal interface IProviderAdapter
 {
@@ -11,6 +13,9 @@ internal interface IProviderAdapter
 
     /// <summary>The metered routes (POST) that this grammar answers.</summary>
     IReadOnlyList<string> Routes { get; }
+
+    /// <summary>What kind of endpoint one of <see cref="Routes"/> is, one of <c>LimitSelector.EndpointKinds</c>.</summary>
+    string EndpointKind(string route);
 
     /// <summary>What the body asks for, or why it cannot be taken. Never throws on input.</summary>
     RequestReading ReadRequest(ReadOnlyMemory<byte> body);
@@ -43,6 +48,9 @@ internal sealed record ProviderRequest
     /// <summary>Whether it holds images, audio or files, whose tokens bytes do not bound.</summary>
     public required bool HasMedia { get; init; }
 
+    /// <summary>How many images it holds.</summary>
+    public required long Images { get; init; }
+
     /// <summary>The most output tokens per choice that the client named; null when it named none.</summary>
     public required long? OutputBound { get; init; }
 
@@ -50,8 +58,24 @@ internal sealed record ProviderRequest
     public required long Choices { get; init; }
 
     /// <summary>The body to send upstream: the client's bytes, but for what must change.</summary>
-    public required ReadOnlyMemory<byte> Body { get; init; }
+    public required SplicedBody Body { get; init; }
+
+    /// <summary>Where a bound goes that the client did not name; null when it named one.</summary>
+    public required BoundPlace? BoundPlace { get; init; }
 
     /// <summary>Whether the stream's usage chunk was asked for by us and must not reach the client.</summary>
     public required bool HidesUsage { get; init; }
+
+    /// <summary>The body with an output bound per choice put in, when there is one to put in.</summary>
+    /// <exception cref="InvalidOperationException">The client named a bound itself; it is never changed.</exception>
+    public SplicedBody BodyWith(long? outputBound)
+    {
+        if (outputBound is not { } bound)
+            return Body;
+        var place = BoundPlace ?? throw new InvalidOperationException("the client named an output bound; it is never changed");
+        return Body.With(new BodyEdit(place.At, place.Remove, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{place.Before}{bound}{place.After}"))));
+    }
 }
+
+/// <summary>Where an output bound is put in: at <paramref name="At"/>, instead of <paramref name="Remove"/> bytes, between two pieces of JSON.</summary>
+internal sealed record BoundPlace(int At, int Remove, string Before, string After = "");

@@ -24,11 +24,11 @@ internal abstract record Refusal
 
     public sealed record BodyTooLarge(long MaxBytes) : Refusal;
 
-    /// <summary>A limit has no room now. A rate is worth waiting for; a budget is not.</summary>
-    public sealed record LimitReached(HeldCounter Counter, DateTimeOffset At, long? FitsOutputTokens) : Refusal;
+    /// <summary>A limit has no room now. A rate or a place among those that run at once is worth waiting for; a budget is not.</summary>
+    public sealed record LimitReached(LimitStanding Standing, DateTimeOffset At) : Refusal;
 
     /// <summary>It asks more than the whole limit.</summary>
-    public sealed record NeverFits(Limit Limit, long Requested, long? FitsOutputTokens) : Refusal;
+    public sealed record NeverFits(LimitStanding Standing) : Refusal;
 
     /// <summary>A part of the gateway cannot do its work now, and policy says closed.</summary>
     public sealed record Unavailable(string Part, string Message, int RetryAfterSeconds) : Refusal;

@@ -12,58 +12,92 @@ internal sealed class SseEventReader(SseEventReader.OnEvent onEvent)
     public const int MaxEventBytes = 1 << 20;
 
     private readonly ArrayBufferWriter<byte> _partial = new(256);
+    private int _out;   // so many bytes of the event in progress are with the client already
     private bool _tooLong;
 
     /// <summary>Gets an event's data (its <c>data:</c> lines joined by a line feed); answers whether the client may see the event.</summary>
     public delegate bool OnEvent(ReadOnlySpan<byte> data);
 
+    /// <summary>Bytes of events that passed unread.</summary>
+    public long UnreadBytes { get; private set; }
+
+    /// <summary>Whether the client had a part of the last event before its end was seen.</summary>
+    public bool WasPartlyOut { get; private set; }
+
+    /// <summary>What has come of the event in progress.</summary>
+    public ReadOnlySpan<byte> Rest => _tooLong ? default : _partial.WrittenSpan;
+
+    /// <summary>Sees the next bytes. Without <paramref name="kept"/> the client gets them whatever they are.</summary>
     public void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
     {
         while (!data.IsEmpty)
         {
-            var length = EventLength(data);
-            if (length == 0)
-            {
-                Keep(data, kept);
-                return;
-            }
-            Take(data[..length], kept);
-            data = data[length..];
+            Step(data, kept, passesTooLong: true, out var taken);
+            data = data[taken..];
         }
     }
 
-    /// <summary>The stream ended: what is left over is not an event (it has no blank line), and goes on as it is.</summary>
-    public void End(IBufferWriter<byte>? kept)
+    /// <summary>Sees the next bytes up to the end of the event in progress.</summary>
+    public EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken) => Step(data, kept, passesTooLong: false, out taken);
+
+    /// <summary>
+    /// The stream ended. What is left over is read as an event, although its blank line is missing: some servers leave it out, and many
+    /// clients do not mind.
+    /// </summary>
+    public EventStep End(IBufferWriter<byte>? kept)
     {
-        kept?.Write(_partial.WrittenSpan);
+        if (Rest.IsEmpty)
+            return EventStep.More;
+        Pass(_partial.WrittenSpan, kept);
         _partial.ResetWrittenCount();
+        return EventStep.Whole;
     }
 
-    private void Keep(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
+    private EventStep Step(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept, bool passesTooLong, out int taken)
+    {
+        var length = EventLength(data);
+        taken = length == 0 ? data.Length : length;
+        if (length == 0)
+            return Keep(data, kept, passesTooLong);
+        Take(data[..length], kept);
+        return EventStep.Whole;
+    }
+
+    private EventStep Keep(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept, bool passesTooLong)
     {
         if (!_tooLong && _partial.WrittenCount + data.Length > MaxEventBytes)
         {
-            kept?.Write(_partial.WrittenSpan);
-            Tail(_partial.WrittenSpan);
+            WasPartlyOut = passesTooLong || _out > 0;
+            if (!WasPartlyOut)
+                return EventStep.TooLong;
+            kept?.Write(_partial.WrittenSpan[_out..]);
+            UnreadBytes += _partial.WrittenCount;
+            Tail([]);
             _tooLong = true;
         }
-        if (!_tooLong)
+        if (_tooLong)
         {
-            _partial.Write(data);
-            return;
+            kept?.Write(data);
+            UnreadBytes += data.Length;
+            Tail(data);
+            return EventStep.More;
         }
-        kept?.Write(data);
-        Tail(data);
+        _partial.Write(data);
+        if (kept is null)
+            _out = _partial.WrittenCount;
+        return EventStep.More;
     }
 
     /// <summary>Of an event that passes unread only the last bytes are kept, to find its end.</summary>
     private void Tail(ReadOnlySpan<byte> data)
     {
         Span<byte> tail = stackalloc byte[3];
-        var joined = data.Length >= 3 ? data[^3..] : data;
-        joined.CopyTo(tail);
+        var before = Math.Min(_partial.WrittenCount, Math.Max(0, 3 - data.Length));
+        _partial.WrittenSpan[^before..].CopyTo(tail);
+        var added = data[Math.Max(0, data.Length - 3)..];
+        added.CopyTo(tail[before..]);
         _partial.ResetWrittenCount();
-        _partial.Write(tail[..joined.Length]);
+        _partial.Write(tail[..(before + added.Length)]);
     }
 
     private void Take(ReadOnlySpan<byte> last, IBufferWriter<byte>? kept)
@@ -71,7 +105,8 @@ internal sealed class SseEventReader(SseEventReader.OnEvent onEvent)
         if (_tooLong)
         {
             kept?.Write(last);
-            _tooLong = false;
+            UnreadBytes += last.Length;
+            (_tooLong, _out, WasPartlyOut) = (false, 0, true);
             _partial.ResetWrittenCount();
             return;
         }
@@ -87,8 +122,10 @@ internal sealed class SseEventReader(SseEventReader.OnEvent onEvent)
 
     private void Pass(ReadOnlySpan<byte> whole, IBufferWriter<byte>? kept)
     {
-        if (onEvent(DataOf(whole)) && kept is not null)
-            kept.Write(whole);
+        WasPartlyOut = _out > 0;
+        if (onEvent(DataOf(whole)) || WasPartlyOut)
+            kept?.Write(whole[_out..]);
+        _out = 0;
     }
 
     /// <summary>Bytes of <paramref name="data"/> up to and with the blank line that ends the event in progress; 0 when it is not there yet.</summary>

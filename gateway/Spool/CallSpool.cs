@@ -18,12 +18,14 @@ internal sealed class CallSpool : IDisposable
     private readonly Dictionary<Guid, int> _unsettled = [];
     private readonly SortedDictionary<int, int> _unsettledBySegment = [];
     private readonly SpoolLog _log;
+    private readonly TallyFile _tally;
     private int _oldestSegment;
 
-    private CallSpool(SpoolOptions options, GatewayIdentity identity, FileStream folderLock, SpoolContents contents)
+    private CallSpool(SpoolOptions options, GatewayIdentity identity, FileStream folderLock, SpoolContents contents, TallyFile tally)
     {
-        (_options, _identity) = (options, identity);
+        (_options, _identity, _tally) = (options, identity, tally);
         Recovered = [.. contents.Unsettled.Values];
+        Ended = contents.Ended;
         foreach (var call in Recovered)
             Count(call.Begin.Id, call.Segment);
         _oldestSegment = contents.Segments.Count > 0 ? contents.Segments[0] : 1;
@@ -36,6 +38,12 @@ internal sealed class CallSpool : IDisposable
 
     /// <summary>The calls that an earlier run left without an end or without being settled; resolved before this one serves.</summary>
     public IReadOnlyList<UnsettledCall> Recovered { get; }
+
+    /// <summary>The calls that ended since the tally's checkpoint.</summary>
+    public IReadOnlyList<UnsettledCall> Ended { get; }
+
+    /// <summary>What the tally is at this moment; asked before a segment goes, whose records it must then hold.</summary>
+    public Func<Limits.TallyCheckpoint>? Tally { get; set; }
 
     public string Folder => _options.Directory;
 
@@ -61,8 +69,8 @@ internal sealed class CallSpool : IDisposable
 
     /// <exception cref="IOException">Another gateway runs on this folder, or the disk fails.</exception>
     /// <exception cref="SpoolDamagedException">A record is damaged.</exception>
-    public static CallSpool Open(SpoolOptions options, GatewayIdentity identity, FileStream folderLock) =>
-        new(options, identity, folderLock, SpoolContents.Read(options.Directory));
+    public static CallSpool Open(SpoolOptions options, GatewayIdentity identity, FileStream folderLock, TallyFile tally) =>
+        new(options, identity, folderLock, SpoolContents.Read(options.Directory, tally.Read().Through), tally);
 
     /// <summary>Written before the call is sent.</summary>
     public ValueTask BeginAsync(BeginRecord begin)
@@ -76,12 +84,14 @@ internal sealed class CallSpool : IDisposable
         return _log.WhenDurableAsync();
     }
 
-    /// <summary>Written before the last byte goes to the client: the usage event.</summary>
-    public ValueTask EndAsync(BeginRecord begin, CallOutcome outcome)
+    /// <summary>Written before the last byte goes to the client: the usage event. Answers its number.</summary>
+    public async ValueTask<long> EndAsync(BeginRecord begin, CallOutcome outcome)
     {
+        long seq;
         using (var record = RecordBuffer.Rent(RecordKind.End, UsageEventComposer.Compose(begin, outcome, _identity.Instance, seq: 0), UsageJson.Default.UsageEvent))
-            _log.AppendNumbered(record);
-        return _log.WhenDurableAsync();
+            seq = _log.AppendNumbered(record);
+        await _log.WhenDurableAsync();
+        return seq;
     }
 
     /// <summary>The call's counters are right; nothing is left to do for it. Lost in a crash, the next start settles again, which changes nothing.</summary>
@@ -102,12 +112,16 @@ internal sealed class CallSpool : IDisposable
     /// <summary>Deletes the segments that are wholly shipped and whose calls are all settled.</summary>
     public void Trim(SpoolPosition shipped)
     {
+        if (!CanTrim(shipped))
+            return;
+        // First what the segments add up to, then they go: a call that ends from now on still has its begin record in one that stays.
+        if (Tally is { } tally)
+            _tally.Write(tally());
         while (true)
         {
             lock (_gate)
             {
-                var needed = _unsettledBySegment.Count > 0 ? _unsettledBySegment.First().Key : int.MaxValue;
-                if (_oldestSegment >= Math.Min(shipped.Segment, needed))
+                if (!CanTrim(shipped))
                     return;
                 File.Delete(SpoolPosition.PathOf(_options.Directory, _oldestSegment++));
             }
@@ -116,6 +130,15 @@ internal sealed class CallSpool : IDisposable
     }
 
     public void Dispose() => _log.Dispose();
+
+    private bool CanTrim(SpoolPosition shipped)
+    {
+        lock (_gate)
+        {
+            var needed = _unsettledBySegment.Count > 0 ? _unsettledBySegment.First().Key : int.MaxValue;
+            return _oldestSegment < Math.Min(shipped.Segment, needed);
+        }
+    }
 
     private static void FlushToDisk(string path)
     {
@@ -134,15 +157,17 @@ internal sealed class CallSpool : IDisposable
 internal sealed record UnsettledCall(BeginRecord Begin, int Segment, UsageEvent? End);
 
 /// <summary>What a folder of segments holds that still matters.</summary>
-internal sealed record SpoolContents(IReadOnlyList<int> Segments, Dictionary<Guid, UnsettledCall> Unsettled, long NextSeq)
+internal sealed record SpoolContents(IReadOnlyList<int> Segments, Dictionary<Guid, UnsettledCall> Unsettled, IReadOnlyList<UnsettledCall> Ended, long NextSeq)
 {
-    public static SpoolContents Read(string folder)
+    /// <param name="tallied">Events up to this number are in the tally's checkpoint.</param>
+    public static SpoolContents Read(string folder, long tallied)
     {
         var unsettled = new Dictionary<Guid, UnsettledCall>();
+        var ended = new List<UnsettledCall>();
         var nextSeq = 1L;
         var segments = SpoolPosition.Segments(folder);
         if (segments.Count == 0)
-            return new SpoolContents(segments, unsettled, nextSeq);
+            return new SpoolContents(segments, unsettled, ended, nextSeq);
         foreach (var entry in SpoolReader.Read(folder, new SpoolPosition(segments[0], 0), to: null))
         {
             switch (entry.Kind)
@@ -157,14 +182,17 @@ internal sealed record SpoolContents(IReadOnlyList<int> Segments, Dictionary<Gui
                 case RecordKind.End:
                     var end = JsonSerializer.Deserialize(entry.Payload, UsageJson.Default.UsageEvent)!;
                     nextSeq = Math.Max(nextSeq, end.Seq + 1);
-                    if (unsettled.TryGetValue(end.Id, out var call))
-                        unsettled[end.Id] = call with { End = end };
+                    if (!unsettled.TryGetValue(end.Id, out var call))
+                        break;
+                    unsettled[end.Id] = call = call with { End = end };
+                    if (end.Seq > tallied)
+                        ended.Add(call);
                     break;
                 case RecordKind.Settled:
                     unsettled.Remove(JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.SettledRecord)!.Id);
                     break;
             }
         }
-        return new SpoolContents(segments, unsettled, nextSeq);
+        return new SpoolContents(segments, unsettled, ended, nextSeq);
     }
 }

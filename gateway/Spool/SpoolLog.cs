@@ -71,8 +71,9 @@ internal sealed class SpoolLog : IDisposable
     }
 
     /// <summary>Writes a record that carries the next sequence number as its last field, so that numbers have the order of the file.</summary>
+    /// <returns>The number.</returns>
     /// <exception cref="IOException">The disk failed, now or before.</exception>
-    public void AppendNumbered(RecordBuffer record)
+    public long AppendNumbered(RecordBuffer record)
     {
         lock (_gate)
         {
@@ -80,7 +81,7 @@ internal sealed class SpoolLog : IDisposable
             if (_end.Offset >= _options.SegmentBytes)
                 Roll();
             Write(record.Seal(_nextSeq));
-            _nextSeq++;
+            return _nextSeq++;
         }
     }
 

@@ -32,6 +32,15 @@ internal sealed record BeginRecord
     /// <summary>The most output tokens that were held for; no estimate goes beyond it.</summary>
     public required long OutputBound { get; init; }
 
+    public IReadOnlyDictionary<string, string>? Tags { get; init; }
+
+    /// <summary>Whether a hold stands in the store; false when the call was admitted while it was away.</summary>
+    public bool IsHeld { get; init; } = true;
+
+    public long Images { get; init; }
+
+    public long BytesIn { get; init; }
+
     /// <summary>What is held on money limits, decimal text; null when none applies.</summary>
     public string? Held { get; init; }
 
@@ -47,7 +56,14 @@ internal sealed record BeginRecord
 }
 
 /// <summary>A counter of the hold, so that recovery can settle it without the limit.</summary>
-internal sealed record BeginCounter(string Key, string Meter, bool IsRate);
+/// <param name="Id">See <see cref="Shared.ControlPlane.CounterName"/>.</param>
+/// <param name="Kind">As holds store it, see <see cref="Limits.LimitCounter.KindText"/>.</param>
+/// <param name="EndsAtMs">The window's end, Unix milliseconds; null when it has none.</param>
+internal sealed record BeginCounter(string Id, string Meter, string Kind, long? EndsAtMs)
+{
+    [JsonIgnore]
+    public bool IsRate => Kind[0] is 'r' or 'R';
+}
 
 /// <summary>Everything known of a call after it ended. Kept as the receipt of the settled hold, too.</summary>
 internal sealed record CallOutcome

@@ -11,7 +11,8 @@ internal static class SpoolRegistration
         settings.Report.ThrowIfAny();
         var folder = SpoolFolder.Open(options, TimeProvider.System);
         return services.AddSingleton(options).AddSingleton(folder).AddSingleton(folder.Identity)
-            .AddSingleton(_ => CallSpool.Open(options, folder.Identity, folder.Lock))
+            .AddSingleton(new TallyFile(options.Directory))
+            .AddSingleton(provider => CallSpool.Open(options, folder.Identity, folder.Lock, provider.GetRequiredService<TallyFile>()))
             .AddSingleton<SpoolRecovery>().AddHostedService(provider => provider.GetRequiredService<SpoolRecovery>());
     }
 }

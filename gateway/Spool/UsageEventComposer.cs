@@ -42,7 +42,8 @@ internal static class UsageEventComposer
             Cost = (price.Amount(outcome.Usage).ToDecimal() / NanoUnits.PerMajor(price.Currency)).ToString("0.##################", CultureInfo.InvariantCulture),
             Held = begin.Held,
             Currency = begin.Price.Currency,
-            Counted = [.. begin.Counters.Select(counter => Limits.QuotaKeys.CounterId(counter.Key))],
+            Counted = [.. begin.Counters.Select(counter => counter.Id)],
+            Tags = begin.Tags,
         };
     }
 

@@ -37,6 +37,9 @@ public sealed record SnapshotKey
     /// <summary>32 lower-case hex digits.</summary>
     public required string Id { get; init; }
 
+    /// <summary>For people: the key's name, or the visible beginning of its secret; may repeat.</summary>
+    public string? Name { get; init; }
+
     /// <summary>Lower-case hex of HMAC-SHA-256 over the secret (see <see cref="KeyHash"/>).</summary>
     public required string Hash { get; init; }
 
@@ -61,6 +64,9 @@ public sealed record SnapshotKey
     public IReadOnlyList<string> AllowedModels { get; init; } = [];
 
     public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>What limits can select by, beside the environment. The key's own: a client cannot choose them.</summary>
+    public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
 }
 
 /// <summary>A limit with its node resolved to an internal id.</summary>
@@ -70,8 +76,26 @@ public sealed record SnapshotLimit
 
     public required string OrgId { get; init; }
 
-    /// <summary>Internal id of the org, team, user or key that it limits.</summary>
+    /// <summary>Internal id of the org, team, user or key that it limits, or below which each child is limited.</summary>
     public required string NodeId { get; init; }
+
+    /// <summary><c>team</c>, <c>user</c> or <c>key</c>: every one of them below the node has this limit for itself. Null: the node itself.</summary>
+    public string? Each { get; init; }
+
+    /// <summary>What <see cref="CounterName.Identity"/> is told as <c>below</c>: the node of a default that is not the org, for itself and for what overrides it.</summary>
+    public string? Below { get; init; }
+
+    /// <summary>Code of the <c>each</c> limit that this one replaces for its node.</summary>
+    public string? Overrides { get; init; }
+
+    /// <summary>
+    /// From when on every matching call was counted on this limit's counters. A window that began earlier needs a seed: until it is
+    /// there, a hard limit answers unseeded. Null: from ever.
+    /// </summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>What was used, in windows that began before <see cref="Since"/>, by calls that were not counted on these counters.</summary>
+    public IReadOnlyList<SnapshotSeed> Seeds { get; init; } = [];
 
     /// <summary>For people: <c>acme/research</c>.</summary>
     public required string Scope { get; init; }
@@ -79,8 +103,18 @@ public sealed record SnapshotLimit
     public required LimitTerms Terms { get; init; }
 }
 
+/// <summary>
+/// What one counter starts from: an absolute value, written only over a smaller <paramref name="Version"/>. A limit's node without a seed
+/// of its own starts from 0 once the limit has any (<paramref name="NodeId"/> null: for all others).
+/// </summary>
+/// <param name="NodeId">The node that the counter belongs to; null stands for every node that has no seed of its own.</param>
+/// <param name="WindowStartMs">The window's start, Unix milliseconds; 0 for a lifetime.</param>
+/// <param name="Used">In the counter's units: nano-units of money, or whole things.</param>
+public sealed record SnapshotSeed(string? NodeId, long WindowStartMs, long Used, long Version);
+
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ControlSnapshot))]
+[JsonSerializable(typeof(LimitTerms))]
 public sealed partial class SnapshotJson : JsonSerializerContext;

@@ -3,105 +3,85 @@ using Quota.Shared.Amounts;
 namespace Quota.Shared.ControlPlane;
 
 /// <summary>
-/// What a limit says, apart from where it applies: meter, amount, window, mode. The core checks it when it is saved,
-/// a stand-alone gateway when it reads <c>quota.yaml</c>; both by <see cref="Mistakes"/>.
+/// What a limit says, apart from where it applies: meter, amount, window, mode, and to which calls. The core checks it when it is
+/// saved, a stand-alone gateway when it reads <c>quota.yaml</c>; both by <see cref="Mistakes"/>.
 /// </summary>
 public sealed record LimitTerms
 {
+    public const string Hard = "hard", Soft = "soft", Shadow = "shadow";
+    public const string Bounded = "bounded", Stepwise = "stepwise";
+
+    /// <summary>More thresholds than this nobody reads.</summary>
+    public const int MostThresholds = 10;
+
     /// <summary>One of <see cref="Meters"/>.</summary>
     public required string Meter { get; init; }
 
-    /// <summary>The most that may be used in a window: money in major units, or a whole number.</summary>
+    /// <summary>The most that may be used in a window: money in major units, or a whole number. More than 0.</summary>
     public required decimal Amount { get; init; }
 
     /// <summary>For money meters; the org's currency.</summary>
     public string? Currency { get; init; }
 
+    /// <summary><see cref="LimitWindow.None"/> for concurrency, and only for it.</summary>
     public required LimitWindow Window { get; init; }
 
-    /// <summary><c>hard</c>: a request that does not fit is refused.</summary>
-    public string Mode { get; init; } = "hard";
+    /// <summary><c>hard</c>: what does not fit is refused; <c>soft</c>: it passes, marked; <c>shadow</c>: only counted what would have been.</summary>
+    public string Mode { get; init; } = Hard;
 
-    public bool IsMoney => Meter == Meters.Spend;
+    /// <summary>Which calls count; null: all.</summary>
+    public LimitSelector? Selector { get; init; }
+
+    /// <summary>Shares of the amount, in (0, 1], each told once per window and node.</summary>
+    public IReadOnlyList<decimal> Thresholds { get; init; } = [];
+
+    /// <summary>
+    /// <c>bounded</c>: the worst case is held before the call; <c>stepwise</c>: input and one step, growing while text flows; the
+    /// stream ends where a step does not fit.
+    /// </summary>
+    public string Hold { get; init; } = Bounded;
+
+    /// <summary>Whether a call that names no output bound gets the largest that fits, instead of needing the model's maximum.</summary>
+    public bool Clamp { get; init; } = true;
+
+    public bool IsMoney => Meters.IsMoney(Meter);
 
     /// <summary>Every mistake, each naming the field, the value, the rule and the way out; empty when the limit can be enforced.</summary>
     public IEnumerable<(string Field, string Problem)> Mistakes()
     {
         if (!Meters.All.Contains(Meter))
             yield return ("meter", $"'{Meter}' is not enforced; use one of {string.Join(", ", Meters.All)}");
-        if (Mode != "hard")
-            yield return ("mode", $"'{Mode}' is not enforced; use hard");
+        if (Mode is not (Hard or Soft or Shadow))
+            yield return ("mode", $"'{Mode}' is not a mode; use hard, soft or shadow");
         if (IsMoney && !Amounts.Currency.TryParse(Currency, out _))
             yield return ("currency", $"'{Currency}' is not a currency: three letters such as USD");
-        foreach (var mistake in AmountMistakes().Concat(Window.Mistakes(this)))
+        if (Hold is not (Bounded or Stepwise))
+            yield return ("hold", $"'{Hold}' is not enforced; use bounded or stepwise");
+        else if (Hold == Stepwise && !Meters.CountsOutput(Meter))
+            yield return ("hold", $"stepwise needs a meter that grows with the answer, which {Meter} does not; use bounded");
+        foreach (var mistake in AmountMistakes().Concat(ThresholdMistakes()).Concat(Window.Mistakes(this)).Concat(Selector?.Mistakes() ?? []))
             yield return mistake;
     }
 
     private IEnumerable<(string Field, string Problem)> AmountMistakes()
     {
-        if (Amount < 0)
-            yield return ("amount", $"{Amount} is negative; use 0 to refuse everything");
+        if (Amount <= 0)
+            yield return ("amount", $"{Amount} must be more than 0; to refuse every call, revoke the key or narrow its models");
         else if (IsMoney && Amounts.Currency.TryParse(Currency, out var currency) && !NanoUnits.TryFrom(Amount, currency, out _))
             yield return ("amount", $"{Amount} {currency} cannot be counted exactly; at most {NanoUnits.ToText(NanoUnits.Ceiling - 1, currency)}, in steps of 10^-7 of the minor unit");
         else if (!IsMoney && (Amount != decimal.Truncate(Amount) || Amount >= NanoUnits.Ceiling))
             yield return ("amount", $"{Amount} must be a whole number below 2^53");
     }
-}
 
-/// <summary>The meters that limits can be set on.</summary>
-public static class Meters
-{
-    public const string Requests = "requests";
-    public const string Spend = "spend";
-
-    public static readonly IReadOnlyList<string> All = [Requests, Spend];
-}
-
-/// <summary>
-/// The stretch of time a limit counts in. <c>rate</c> is a leaky counter that drains <c>amount</c> per <see cref="Every"/>
-/// and admits at most <see cref="Burst"/> at once; the others are calendar windows in the org's time zone.
-/// </summary>
-public sealed record LimitWindow
-{
-    public const string Rate = "rate";
-
-    public static readonly IReadOnlyList<string> Calendar = ["hour", "day", "month"];
-
-    /// <summary><c>rate</c>, <c>hour</c>, <c>day</c> or <c>month</c>.</summary>
-    public required string Kind { get; init; }
-
-    /// <summary>For <c>rate</c>: <c>second</c>, <c>minute</c> or <c>hour</c>.</summary>
-    public string? Every { get; init; }
-
-    /// <summary>For <c>rate</c>: the most at once; the amount when absent.</summary>
-    public long? Burst { get; init; }
-
-    /// <summary>IANA zone of calendar windows; the org's when absent.</summary>
-    public string? Timezone { get; init; }
-
-    public bool IsRate => Kind == Rate;
-
-    /// <summary>Milliseconds in which a rate drains its whole amount.</summary>
-    public long PeriodMs => Every switch { "second" => 1_000, "minute" => 60_000, "hour" => 3_600_000, _ => 0 };
-
-    internal IEnumerable<(string Field, string Problem)> Mistakes(LimitTerms terms)
+    private IEnumerable<(string Field, string Problem)> ThresholdMistakes()
     {
-        if (!IsRate && !Calendar.Contains(Kind))
-            yield return ("window.kind", $"'{Kind}' is not enforced; use rate, {string.Join(", ", Calendar)}");
-        if (Timezone is { } zone && !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
-            yield return ("window.timezone", $"'{zone}' is not an IANA time zone such as Europe/Berlin");
-        if (!IsRate)
-            yield break;
-        if (PeriodMs == 0)
-            yield return ("window.every", $"'{Every}' is not a rate's period; use second, minute or hour");
-        if (terms.IsMoney)
-            yield return ("window.kind", "a money limit needs a calendar window; use month");
-        if (terms.Amount < 1)
-            yield return ("amount", $"{terms.Amount} drains nothing; a rate needs at least 1");
-        if (Burst is < 1)
-            yield return ("window.burst", $"{Burst} lets nothing through; use at least 1");
-        // The script multiplies a drain by a period; the product must stay exact in a double.
-        if (Math.Max(terms.Amount, Burst ?? 0) * PeriodMs >= NanoUnits.Ceiling)
-            yield return ("amount", $"{terms.Amount} per {Every} is too large to drain exactly");
+        if (Thresholds.Count > MostThresholds)
+            yield return ("thresholds", $"there are {Thresholds.Count}; at most {MostThresholds}");
+        foreach (var share in Thresholds.Where(share => share is <= 0 or > 1 || decimal.Round(share, 4, MidpointRounding.ToZero) != share))
+            yield return ("thresholds", $"'{share}' must be more than 0 and at most 1, with at most 4 decimals, such as 0.8");
+        if (Thresholds.Distinct().Count() != Thresholds.Count)
+            yield return ("thresholds", "a share stands twice; name each once");
+        if (Thresholds.Count > 0 && (Window.IsRate || Window.IsNone))
+            yield return ("thresholds", "need a window that ends or a lifetime, since each is told once per window; remove them");
     }
 }

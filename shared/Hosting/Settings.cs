@@ -37,6 +37,17 @@ public sealed class Settings(IConfiguration configuration, SettingsReport report
         return fallback;
     }
 
+    /// <summary>A decimal number between <paramref name="min"/> and <paramref name="max"/>, written with a point.</summary>
+    public decimal Share(string name, decimal fallback, decimal min, decimal max)
+    {
+        if (Text(name) is not { } text)
+            return fallback;
+        if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
+            return value;
+        report.Add(name, $"'{text}' must be a decimal from {min} to {max}");
+        return fallback;
+    }
+
     /// <summary>A duration: <c>500ms</c>, <c>60s</c>, <c>10m</c>, <c>24h</c>, or <c>00:01:00</c>.</summary>
     public TimeSpan Duration(string name, TimeSpan fallback, TimeSpan min, TimeSpan max)
     {

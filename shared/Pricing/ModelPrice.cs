@@ -29,6 +29,12 @@ public sealed record ModelPrice
     /// <summary>The most output tokens one choice may have; used as the bound when the client names none.</summary>
     public long? MaxOutputTokens { get; init; }
 
+    /// <summary>
+    /// False: every output token is seen in the stream, so that holds may grow stepwise. True (reasoning that is billed and not shown) or
+    /// unknown: they may not.
+    /// </summary>
+    public bool? HiddenOutput { get; init; }
+
     /// <summary>Names this price in events, e.g. <c>openai/gpt-4o-mini@2026-11-01T00:00:00Z</c>.</summary>
     public required string Version { get; init; }
 

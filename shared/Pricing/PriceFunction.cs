@@ -31,6 +31,12 @@ public sealed class PriceFunction
 
     public Currency Currency { get; }
 
+    /// <summary>Nano-units of one output token, exact.</summary>
+    public decimal PerOutputToken => _output;
+
+    /// <summary>Nano-units of one input token at its dearest, exact.</summary>
+    public decimal PerInputToken => _dearestInput;
+
     /// <summary>The exact amount of what was used.</summary>
     /// <exception cref="OverflowException">2⁵³ nano-units or more.</exception>
     public ExactNanos Amount(UsageCounts usage)

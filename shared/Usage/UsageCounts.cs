@@ -18,4 +18,26 @@ public sealed record UsageCounts
     public long OutputTokens { get; init; }
 
     public long ReasoningTokens { get; init; }
+
+    /// <summary>Images sent; absent where the grammar has none.</summary>
+    public long? Images { get; init; }
+
+    /// <summary>Seconds of audio.</summary>
+    public long? Seconds { get; init; }
+
+    /// <summary>Characters to be spoken.</summary>
+    public long? Characters { get; init; }
+
+    /// <summary>Bytes of the request's body.</summary>
+    public long? BytesIn { get; init; }
+
+    /// <summary>A named unit's count (<see cref="ControlPlane.Meters.Units"/>); 0 when absent.</summary>
+    public long Unit(string name) => name switch
+    {
+        "images" => Images,
+        "seconds" => Seconds,
+        "characters" => Characters,
+        "bytes_in" => BytesIn,
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, "not a unit"),
+    } ?? 0;
 }

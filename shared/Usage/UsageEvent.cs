@@ -96,6 +96,9 @@ public sealed record UsageEvent
 
     /// <summary>The counters this call was counted on, so that a seed does not count it again.</summary>
     public IReadOnlyList<string> Counted { get; init; } = [];
+
+    /// <summary>The API key's tags; absent when it has none.</summary>
+    public IReadOnlyDictionary<string, string>? Tags { get; init; }
 }
 
 /// <summary>How a call ended.</summary>

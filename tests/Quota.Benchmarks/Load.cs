@@ -6,8 +6,9 @@ using HdrHistogram;
 namespace Quota.Benchmarks;
 
 /// <summary>What a closed loop of connections saw.</summary>
-/// <param name="CpuMicros">CPU time of the process under test per request, over all its threads.</param>
-internal sealed record LoadResult(double PerSecond, double P50, double P99, long Errors, double CpuMicros);
+/// <param name="CpuMicros">CPU time of the processes under test per request, over all their threads.</param>
+/// <param name="AllocatedBytes">Managed memory that they allocated per request, where they tell.</param>
+internal sealed record LoadResult(double PerSecond, double P50, double P99, long Errors, double CpuMicros, double? AllocatedBytes);
 
 /// <summary>
 /// A closed loop over plain sockets with a request made beforehand: light, so that what is measured is the server. It reads answers
@@ -15,16 +16,17 @@ internal sealed record LoadResult(double PerSecond, double P50, double P99, long
 /// </summary>
 internal static class Load
 {
-    public static async Task<LoadResult> RunAsync(int port, byte[] request, int connections, TimeSpan warmUp, TimeSpan length, Func<TimeSpan> cpu)
+    public static async Task<LoadResult> RunAsync(Target target, string body, int connections, TimeSpan warmUp, TimeSpan length)
     {
-        var (cpuBefore, all) = (cpu(), 0L);
+        var request = Request(target.Port, target.Key, body);
+        var (cpuBefore, allocatedBefore, all) = (target.Cpu(), await target.AllocatedAsync(), 0L);
         var histogram = new LongConcurrentHistogram(1, TimeSpan.TicksPerMinute, 3);
         var (errors, start, end) = (0L, Stopwatch.GetTimestamp() + warmUp.Ticks * (Stopwatch.Frequency / TimeSpan.TicksPerSecond), 0L);
         end = start + length.Ticks * (Stopwatch.Frequency / TimeSpan.TicksPerSecond);
         await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => Task.Run(async () =>
         {
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            await socket.ConnectAsync("127.0.0.1", port);
+            await socket.ConnectAsync("127.0.0.1", target.Port);
             var buffer = new byte[64 * 1024];
             while (Stopwatch.GetTimestamp() is var sent && sent < end)
             {
@@ -39,10 +41,11 @@ internal static class Load
             }
         })));
         double Micros(double percentile) => histogram.GetValueAtPercentile(percentile) / (double)TimeSpan.TicksPerMicrosecond;
-        return new LoadResult(histogram.TotalCount / length.TotalSeconds, Micros(50), Micros(99), errors, (cpu() - cpuBefore).TotalMicroseconds / all);
+        return new LoadResult(histogram.TotalCount / length.TotalSeconds, Micros(50), Micros(99), errors,
+            (target.Cpu() - cpuBefore).TotalMicroseconds / all, (await target.AllocatedAsync() - allocatedBefore) / all);
     }
 
-    public static byte[] Request(int port, string key, string body) => Encoding.UTF8.GetBytes(
+    private static byte[] Request(int port, string key, string body) => Encoding.UTF8.GetBytes(
         $"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
 
     private static async ValueTask<bool> ReadAnswerAsync(Socket socket, byte[] buffer)

@@ -2,33 +2,45 @@ using System.Globalization;
 using Quota.Benchmarks;
 using Quota.TestKit;
 
-// Without arguments: the table. `provider` and `yarp` are the children it starts.
+// Without a role: the table. The roles are the children it starts.
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 switch (args)
 {
     case ["provider", var port]:
-        await using (await FakeProvider.StartAsync(int.Parse(port, CultureInfo.InvariantCulture)))
+        await using (await FakeProvider.StartAsync(Number(port)))
             await Task.Delay(Timeout.Infinite);
         return 0;
-    case ["yarp", var port, var upstream]:
-        await BareYarp.RunAsync(int.Parse(port, CultureInfo.InvariantCulture), upstream);
+    case ["forwarder", var port, var upstream]:
+        await Proxies.ForwarderAsync(Number(port), upstream);
         return 0;
-    case [] or ["--seconds", _] or ["--seconds", _, "--connections", _]:
-        if (Environment.GetEnvironmentVariable(ProxyBenchmark.SpinVariable) is null)
-            return await AgainWithoutSpinningAsync(args);
-        await ProxyBenchmark.RunAsync(
-            TimeSpan.FromSeconds(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 5),
-            args.Length > 3 ? [int.Parse(args[3], CultureInfo.InvariantCulture)] : [1, 64]);
+    case ["routes", var port, var upstream]:
+        await Proxies.RoutesAsync(Number(port), upstream);
         return 0;
-    default:
-        Console.Error.WriteLine("""
-            usage: dotnet run -c Release --project tests/Quota.Benchmarks [-- --seconds 5 [--connections 64]]
-
-            Prints what the gateway costs over bare YARP, both measured in this one run.
-            Needs redis-server. Build with -c Release first: the gateway is started from artifacts/bin.
-            """);
-        return 2;
+    case ["hop", var port, var upstream, var redis]:
+        await Proxies.HopAsync(Number(port), upstream, redis);
+        return 0;
 }
+
+var options = args.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+if (args.Length % 2 != 0 || options.Keys.Except(["--seconds", "--connections", "--only"]).Any())
+{
+    Console.Error.WriteLine("""
+        usage: dotnet run -c Release --project tests/Quota.Benchmarks [-- --seconds 5 --connections 1,64 --only gateway]
+
+        Prints what the gateway costs over bare YARP, all measured in this one run. --only: what has this in its name, beside bare YARP.
+        Needs redis-server, and nginx where it is to be compared. Build with -c Release first: the gateway is started from artifacts/bin.
+        """);
+    return 2;
+}
+if (Environment.GetEnvironmentVariable(ProxyBenchmark.SpinVariable) is null)
+    return await AgainWithoutSpinningAsync(args);
+await ProxyBenchmark.RunAsync(
+    TimeSpan.FromSeconds(Number(options.GetValueOrDefault("--seconds", "5"))),
+    [.. options.GetValueOrDefault("--connections", "1,64").Split(',').Select(Number)],
+    options.GetValueOrDefault("--only", ""));
+return 0;
+
+static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 // The load generator and the provider share the cores with what is measured. Their thread pools' idle spinning would be charged to it,
 // so they run without; the proxies under test run as they are.

@@ -10,7 +10,7 @@ internal sealed class RequestLimit : ILimitKind
 {
     public string Name => Meters.Requests;
 
-    public long WorstCase(RequestBound bound, PriceFunction price) => 1;
+    public WorstCase WorstCase(Demand demand) => new(1, 0);
 
     public ExactNanos Used(UsageCounts usage, PriceFunction price, bool isRate) => new(isRate ? 1 : usage.Requests, 0);
 }

@@ -1,61 +1,15 @@
--- counters.lua: what the scripts that touch counters share; put in front of each of them.
+-- counters.lua: what every part of the script shares; the first of the files that are joined into one (see batch.lua).
 --
--- A counter is a hash: live (settled use), frac (billionths of a unit still to carry), seed (use counted elsewhere), held (open
--- holds); a rate's counter also has t (milliseconds of the last drain) and rem (the remainder of that drain).
+-- A counter is a hash: live (settled use), frac (billionths of a unit still to carry), seed and seedv (use counted elsewhere, and its
+-- version), held (open holds), over (use that no hold covered), marks (thresholds told); a rate's counter also has t (milliseconds of
+-- the last drain) and rem (the remainder of that drain), and what has no window kept (when its expiry was last put off).
+-- Counters are read once, decided on in memory, and written once at the end: a script that fails half-way has written nothing.
 -- Every number is an integer below 2^53 and leaves as '%d' text, because Lua itself prints only 14 digits ('%.0f' says the same and
--- takes eight times as long; a script writes a dozen of them).
+-- takes eight times as long).
+
+local unpack = unpack or table.unpack
 
 local function text(n) return string.format('%d', n) end
-
-local function now_ms()
-  local t = redis.call('TIME')
-  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-end
-
--- A rate's settled use drains by `amount` each `period` ms, never below 0; holds stand apart and do not drain.
--- A clock that went back drains nothing. Answers what is left, the time and the remainder to store with it.
-local function drain(live, t, rem, amount, period, now)
-  live, t, rem = tonumber(live) or 0, tonumber(t) or now, tonumber(rem) or 0
-  if live <= 0 then return 0, math.max(now, t), 0 end
-  if now <= t then return live, t, rem end
-  local elapsed = now - t
-  if elapsed >= math.ceil(live / amount) * period then return 0, now, 0 end
-  local drained = elapsed * amount + rem
-  local whole = math.floor(drained / period)
-  if whole >= live then return 0, now, 0 end
-  return live - whole, now, drained - whole * period
-end
-
--- Replaces `quantity` held (or, once reaped, charged) on a rate's counter by `used`.
-local function end_rate(key, kind, from_held, quantity, used, now)
-  local amount, period = string.match(kind, '^rate:(%d+)/(%d+)$')
-  local c = redis.call('HMGET', key, 'live', 't', 'rem', 'held')
-  local live, t, rem = drain(c[1], c[2], c[3], tonumber(amount), tonumber(period), now)
-  local held = tonumber(c[4]) or 0
-  if from_held then held = math.max(0, held - quantity) else live = live - quantity end
-  redis.call('HSET', key, 'live', text(math.max(0, live + used)), 't', text(t), 'rem', text(rem), 'held', text(held))
-end
-
--- Adds whole units and billionths to settled use, carrying; answers the whole units that were added.
-local function add_live(key, whole, frac)
-  if frac ~= 0 then
-    local f = tonumber(redis.call('HINCRBY', key, 'frac', text(frac)))
-    if f >= 1000000000 then
-      redis.call('HINCRBY', key, 'frac', '-1000000000')
-      whole = whole + 1
-    end
-  end
-  if whole ~= 0 then redis.call('HINCRBY', key, 'live', text(whole)) end
-  return whole
-end
-
--- Takes a quantity back from `held` or `live` of a calendar counter. A counter that has expired meanwhile is not left below 0.
-local function take_back(key, field, quantity, ttl)
-  if quantity > 0 and tonumber(redis.call('HINCRBY', key, field, text(-quantity))) < 0 then
-    redis.call('HSET', key, field, '0')
-    redis.call('PEXPIRE', key, ttl)
-  end
-end
 
 local function split(s)
   local out = {}
@@ -63,11 +17,176 @@ local function split(s)
   return out
 end
 
--- The hold at KEYS[1]: nil when there is none; its counters must be KEYS[3..] in the stored order, else `reread` is true:
--- no script touches a key that was not declared.
-local function load_hold()
-  local h = redis.call('HMGET', KEYS[1], 'state', 'keys', 'quantities', 'kinds', 'deadline', 'reply')
-  if not h[1] then return nil end
-  return { state = h[1], quantities = split(h[3]), kinds = split(h[4]), deadline = tonumber(h[5]) or 0, reply = h[6],
-           reread = h[2] ~= table.concat(KEYS, ' ', 3) }
+local clock = redis.call('TIME')
+local real = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+local offset = tonumber(ARGV[4]) or 0
+local at = real + offset                       -- what chooses windows; deadlines stay on `real`
+local outlives, receipts, lifetime, reaped_kept = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local p = 9                                    -- the next argument to read
+
+local function arg()
+  p = p + 1
+  return ARGV[p - 1]
 end
+
+local function num() return tonumber(arg()) end
+
+-- Counters ----------------------------------------------------------------------------------------------------------------------
+
+local counters, loaded = {}, {}
+
+-- The counter with this key, as it is now, with what this script has decided so far.
+local function counter(key)
+  local c = counters[key]
+  if not c then
+    local v = redis.call('HMGET', key, 'live', 'frac', 'seed', 'held', 'marks', 'seedv', 't', 'rem', 'over', 'kept')
+    c = { key = key, live = tonumber(v[1]) or 0, frac = tonumber(v[2]) or 0, seed = tonumber(v[3]) or 0, held = tonumber(v[4]) or 0,
+          marks = v[5] or '', seedv = tonumber(v[6]), t = tonumber(v[7]), rem = tonumber(v[8]) or 0, over = tonumber(v[9]) or 0, refreshed = tonumber(v[10]),
+          exists = v[1] or v[4] or v[6] or v[9] }
+    counters[key] = c
+    loaded[#loaded + 1] = c
+  end
+  return c
+end
+
+local function write_counters()
+  for _, c in ipairs(loaded) do
+    if c.dirty then
+      local w = { 'live', text(c.live), 'held', text(c.held) }
+      if c.frac_dirty then w[#w + 1] = 'frac'; w[#w + 1] = text(c.frac) end
+      if c.t_dirty then w[#w + 1] = 't'; w[#w + 1] = text(c.t); w[#w + 1] = 'rem'; w[#w + 1] = text(c.rem) end
+      if c.seed_dirty then w[#w + 1] = 'seed'; w[#w + 1] = text(c.seed); w[#w + 1] = 'seedv'; w[#w + 1] = text(c.seedv) end
+      if c.over_dirty then w[#w + 1] = 'over'; w[#w + 1] = text(c.over) end
+      if c.refreshed_dirty then w[#w + 1] = 'kept'; w[#w + 1] = text(c.refreshed) end
+      if c.marks_dirty then w[#w + 1] = 'marks'; w[#w + 1] = c.marks end
+      redis.call('HSET', c.key, unpack(w))
+      if c.ends then
+        redis.call('PEXPIREAT', c.key, text(c.ends))
+      elseif c.ttl and (c.refresh or not c.exists) then
+        redis.call('PEXPIRE', c.key, text(c.ttl))
+      elseif not c.exists and not c.forever then
+        redis.call('PEXPIRE', c.key, outlives)   -- came back to life by a late end: not for long
+      end
+    end
+  end
+end
+
+-- A rate's settled use drains by `drains` each `period` ms, never below 0; holds stand apart and do not drain (protocols A5).
+-- A clock that went back drains nothing. Products are kept below 2^53 by splitting the speed at the period.
+local function drain(c, drains, period)
+  if not c.t then c.t = at end
+  if c.drained == at then return end
+  c.drained = at
+  if at <= c.t then return end
+  local elapsed = at - c.t
+  c.t = at
+  if c.live <= 0 or elapsed >= math.ceil(c.live / drains) * period then
+    c.live, c.rem = 0, 0
+    return
+  end
+  local part = elapsed * (drains % period) + c.rem
+  local whole = elapsed * math.floor(drains / period) + math.floor(part / period)
+  if whole >= c.live then
+    c.live, c.rem = 0, 0
+  else
+    c.live, c.rem = c.live - whole, part % period
+  end
+end
+
+-- Kinds: c calendar (and lifetime), r rate, n number at once; upper case when a hard limit counts on it. A calendar's window start
+-- and a rate's speed stand behind the letter: C1764547200000, R60/60000/100 (amount/period/burst).
+local function kind_of(kind)
+  local letter = string.sub(kind, 1, 1)
+  return string.lower(letter), letter == string.upper(letter)
+end
+
+local function drain_as(c, kind)
+  local drains, period = string.match(kind, '^%a(%d+)/(%d+)/%d+$')
+  drain(c, tonumber(drains), tonumber(period))
+  c.dirty, c.t_dirty = true, true
+end
+
+-- Facts -------------------------------------------------------------------------------------------------------------------------
+
+local MOST_FACTS = 10000   -- beyond it thresholds stay untold until there is room; the counters lose nothing
+local told = 0
+
+local function tell(fact)
+  if redis.call('LLEN', KEYS[3]) >= MOST_FACTS then return false end
+  redis.call('RPUSH', KEYS[3], fact)
+  told = told + 1
+  return true
+end
+
+-- Levels: "token=level;token=level"; a token names node, limit and share and is told once per counter.
+local pending = {}
+local function cross(c, start, levels)
+  if not levels or levels == '' or levels == '-' then return end
+  local used = c.live + c.seed
+  for token, level in string.gmatch(levels, '([^=;]+)=(%d+)') do
+    if used >= tonumber(level) and not string.find(c.marks, token, 1, true) and not pending[c.key .. token] then
+      pending[c.key .. token] = { c, token, 't ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. start .. ' ' .. token .. ' ' .. level .. ' ' .. text(used) }
+      pending[#pending + 1] = pending[c.key .. token]
+    end
+  end
+end
+
+local reports = {}
+local function tell_all()
+  for _, crossing in ipairs(pending) do
+    if tell(crossing[3]) then
+      local c = crossing[1]
+      c.marks = c.marks == '' and crossing[2] or c.marks .. ' ' .. crossing[2]
+      c.dirty, c.marks_dirty = true, true
+    end
+  end
+  for _, report in ipairs(reports) do tell(report) end
+end
+
+-- Use ---------------------------------------------------------------------------------------------------------------------------
+
+-- Adds whole units and billionths to a calendar's settled use, carrying; answers the whole units added.
+local function add_live(c, whole, frac)
+  if frac > 0 then
+    c.frac = c.frac + frac
+    c.frac_dirty = true
+    if c.frac >= 1000000000 then
+      c.frac = c.frac - 1000000000
+      whole = whole + 1
+    end
+  end
+  c.live = math.max(0, c.live + whole)
+  c.dirty = true
+  return whole
+end
+
+-- Takes a hold's quantity back: from what is held, or, once reaped, from the provisional charge.
+local function take_back(c, kind, quantity, was_held)
+  local letter = kind_of(kind)
+  if letter == 'r' then drain_as(c, kind) end
+  if was_held then c.held = math.max(0, c.held - quantity)
+  elseif letter ~= 'n' then c.live = math.max(0, c.live - quantity) end
+  c.dirty = true
+end
+
+-- Holds -------------------------------------------------------------------------------------------------------------------------
+
+-- The hold at a key: nil when there is none. Reads the op's counters: their number, then the position of each in KEYS.
+-- `reread` when they are not those that the hold stores: no script touches a key that was not declared.
+local function load_hold(key)
+  local h = redis.call('HMGET', key, 'state', 'counters', 'quantities', 'kinds', 'deadline', 'reply', 'levels', 'seq')
+  local n, names = num(), {}
+  local hold = { key = key, state = h[1], quantities = split(h[3]), kinds = split(h[4]), deadline = tonumber(h[5]) or 0, reply = h[6],
+                 levels = h[7] and split(h[7]), seq = tonumber(h[8]) or 0, counters = {} }
+  for i = 1, n do
+    local counter_key = KEYS[num()]
+    hold.counters[i] = counter_key
+    names[i] = string.sub(counter_key, -32)
+  end
+  hold.reread = h[1] and h[2] ~= table.concat(names, ' ')
+  return hold
+end
+
+local function start_of(kind) return string.match(kind, '^[cC](%-?%d+)$') or '-' end
+
+local ops = {}

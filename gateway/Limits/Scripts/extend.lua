@@ -1,29 +1,47 @@
--- extend.lua: renews the deadline of a hold; a reaped one is held again if it still fits on every limit. Safe to resend.
+-- extend: renews the deadline of a hold, and grows it to absolute quantities if they fit. A reaped hold is held again if it fits.
+-- Safe to resend: totals are absolute, and an older number in the sequence changes nothing but the deadline.
 --
--- KEYS  1 hold hash   2 zset of deadlines   3.. the hold's counters, in the order it stores them
--- ARGV  1 request id  2 lifetime from now, ms   3.. per counter: amount in force
--- reply {'held'} · {'reaped'} it does not fit any more, nothing changed · {'gone'} · {'settled'} · {'released'} · {'reread'}
+-- args  request id, its hold's position in KEYS, number of counters, position of each in KEYS in the order the hold stores them,
+--       sequence number, then two per counter: the most that may be used + held ('' = no hard limit), the whole quantity to hold
+-- reply held · full (it does not fit: the hold is as it was, its deadline renewed) · reaped (it does not fit any more, nothing changed)
+--       gone · settled · released · reread
 
-local hold = load_hold()
-if not hold then return { 'gone' } end
-if hold.state == 'settled' or hold.state == 'released' then return { hold.state } end
-if hold.reread then return { 'reread' } end
+function ops.extend()
+  local rid, key = arg(), KEYS[num()]
+  local hold = load_hold(key)
+  local seq, first = num(), p
+  p = p + 2 * #hold.counters
+  if not hold.state then return 'gone' end
+  if hold.state == 'settled' or hold.state == 'released' then return hold.state end
+  if hold.reread then return 'reread' end
 
-if hold.state == 'reaped' then
-  for i = 1, #hold.kinds do
-    local c = redis.call('HMGET', KEYS[i + 2], 'live', 'seed', 'held')
-    local total = (tonumber(c[1]) or 0) + (tonumber(c[2]) or 0) + (tonumber(c[3]) or 0)
-    if total > tonumber(ARGV[2 + i]) then return { 'reaped' } end
+  local was_held, fits, goals, grows = hold.state == 'held', true, {}, false
+  for i, kind in ipairs(hold.kinds) do
+    local c, quantity = counter(hold.counters[i]), tonumber(hold.quantities[i])
+    local cap, goal = tonumber(ARGV[first + (i - 1) * 2]), tonumber(ARGV[first + (i - 1) * 2 + 1])
+    local letter = kind_of(kind)
+    if seq <= hold.seq or goal < quantity then goal = quantity end
+    if letter == 'r' then drain_as(c, kind) end
+    local used = letter == 'n' and 0 or c.live + c.seed
+    if not was_held and letter ~= 'n' then used = math.max(0, used - quantity) end
+    local growth = was_held and goal - quantity or goal
+    if growth > 0 and cap and used + c.held + growth > cap then fits = false end
+    goals[i], grows = goal, grows or goal > quantity
   end
-  for i = 1, #hold.kinds do
-    local quantity = tonumber(hold.quantities[i])
-    local live = tonumber(redis.call('HINCRBY', KEYS[i + 2], 'live', text(-quantity)))
-    if live < 0 then redis.call('HSET', KEYS[i + 2], 'live', '0') end   -- a rate has drained meanwhile
-    redis.call('HINCRBY', KEYS[i + 2], 'held', text(quantity))
+  if not fits and not was_held then return 'reaped' end
+  if fits and (grows or not was_held) then
+    local quantities = {}
+    for i, kind in ipairs(hold.kinds) do
+      local c = counter(hold.counters[i])
+      take_back(c, kind, tonumber(hold.quantities[i]), was_held)
+      c.held = c.held + goals[i]
+      quantities[i] = text(goals[i])
+    end
+    redis.call('HSET', key, 'quantities', table.concat(quantities, ' '), 'seq', text(math.max(seq, hold.seq)))
+    if not was_held then redis.call('PERSIST', key) end
   end
-  redis.call('PERSIST', KEYS[1])
+  local deadline = text(real + lifetime)
+  redis.call('HSET', key, 'state', 'held', 'deadline', deadline)
+  redis.call('ZADD', KEYS[2], deadline, rid)
+  return fits and 'held' or 'full'
 end
-local deadline = text(now_ms() + tonumber(ARGV[2]))
-redis.call('HSET', KEYS[1], 'state', 'held', 'deadline', deadline)
-redis.call('ZADD', KEYS[2], deadline, ARGV[1])
-return { 'held' }

@@ -1,33 +1,34 @@
--- reap.lua: charges a hold whose deadline has passed, provisionally and in full; its owner's recovery replaces it. Safe to resend.
+-- reap: charges a hold whose deadline has passed, provisionally and in full; its owner's recovery replaces it. A place among the
+-- requests that run at once is only freed. Safe to resend.
 --
--- KEYS  1 hold hash   2 zset of deadlines   3.. the hold's counters, in the order it stores them
--- ARGV  1 request id  2 ms that an unresolved reaped hold is kept  3 test clock offset, ms ('' in production)
--- reply {'reaped'} · {'early'} its deadline was renewed · {'gone'} · {'settled'} · {'released'} · {'reread'}
+-- args  request id, its hold's position in KEYS, number of counters, position of each in KEYS in the order the hold stores them
+-- reply reaped · early (its deadline was renewed) · gone · settled · released · reread
 
-local hold = load_hold()
-if not hold then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  return { 'gone' }
-end
-if hold.state ~= 'held' then
-  if hold.state ~= 'reaped' then redis.call('ZREM', KEYS[2], ARGV[1]) end
-  return { hold.state }
-end
-if hold.reread then return { 'reread' } end
-local real = now_ms()
-if real <= hold.deadline then return { 'early' } end
-
-for i, kind in ipairs(hold.kinds) do
-  local key, quantity = KEYS[i + 2], tonumber(hold.quantities[i])
-  if kind ~= 'calendar' then
-    end_rate(key, kind, true, quantity, quantity, real + (tonumber(ARGV[3]) or 0))
-  else
-    take_back(key, 'held', quantity, ARGV[2])
-    add_live(key, quantity, 0)
+function ops.reap()
+  local rid, key = arg(), KEYS[num()]
+  local hold = load_hold(key)
+  if not hold.state then
+    redis.call('ZREM', KEYS[2], rid)
+    return 'gone'
   end
+  if hold.state ~= 'held' then
+    if hold.state ~= 'reaped' then redis.call('ZREM', KEYS[2], rid) end
+    return hold.state
+  end
+  if hold.reread then return 'reread' end
+  if real <= hold.deadline then return 'early' end
+  for i, kind in ipairs(hold.kinds) do
+    local c, quantity = counter(hold.counters[i]), tonumber(hold.quantities[i])
+    take_back(c, kind, quantity, true)
+    if kind_of(kind) ~= 'n' then
+      c.live = c.live + quantity
+      cross(c, start_of(kind), hold.levels and hold.levels[i])
+    end
+  end
+  redis.call('HSET', key, 'state', 'reaped')
+  redis.call('PEXPIRE', key, text(reaped_kept))
+  -- Kept in sight of its owner's recovery, which may have to give it back, until the hold itself expires.
+  redis.call('ZADD', KEYS[2], text(real + reaped_kept), rid)
+  reports[#reports + 1] = 'p ' .. text(at) .. ' ' .. rid
+  return 'reaped'
 end
-redis.call('HSET', KEYS[1], 'state', 'reaped')
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
--- Kept in sight of its owner's recovery, which may have to give it back, until the hold itself expires.
-redis.call('ZADD', KEYS[2], text(real + tonumber(ARGV[2])), ARGV[1])
-return { 'reaped' }

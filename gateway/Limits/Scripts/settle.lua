@@ -1,32 +1,48 @@
--- settle.lua: replaces a hold, or the provisional charge of a reaped one, by what was really used. Safe to resend.
+-- settle: replaces a hold, or the provisional charge of a reaped one, by what was really used. Safe to resend.
 --
--- KEYS  1 hold hash   2 zset of deadlines   3.. the hold's counters, in the order it stores them
--- ARGV  1 request id  2 ms that the receipt is kept  3 receipt (facts of the call, for the owner's recovery)
---       4 test clock offset, ms ('' in production)   then two per counter: whole units, billionths of a unit
--- reply {'settled', then per counter the whole units added}   a repeat gets the same reply
---       {'gone'} no such hold, nothing changed · {'released'} it was released · {'reread'} KEYS are not its counters
+-- args  request id, its hold's position in KEYS, number of counters, position of each in KEYS in the order the hold stores them,
+--       receipt (facts of the call, for the owner's recovery), then two per counter: whole units, billionths of a unit
+-- reply settled, then per counter the whole units added      a repeat gets the same reply
+--       gone      no such hold, nothing changed
+--       released  it was released      reread      KEYS are not its counters
+-- What goes beyond the hold on a counter with a hard limit is counted in `over` as well and told: the provider billed more than it was
+-- asked for (protocols A1).
 
-local hold = load_hold()
-if not hold then return { 'gone' } end
-if hold.state == 'settled' then return split(hold.reply) end
-if hold.state == 'released' then return { 'released' } end
-if hold.reread then return { 'reread' } end
+function ops.settle()
+  local rid, key = arg(), KEYS[num()]
+  local hold = load_hold(key)
+  local receipt, first = arg(), p
+  p = p + 2 * #hold.counters
+  if not hold.state then return 'gone' end
+  if hold.state == 'settled' then return hold.reply end
+  if hold.state == 'released' then return 'released' end
+  if hold.reread then return 'reread' end
 
-local at, from_held, reply = now_ms() + (tonumber(ARGV[4]) or 0), hold.state == 'held', { 'settled' }
-for i, kind in ipairs(hold.kinds) do
-  local key, quantity = KEYS[i + 2], tonumber(hold.quantities[i])
-  local whole, frac = tonumber(ARGV[5 + (i - 1) * 2]), tonumber(ARGV[6 + (i - 1) * 2])
-  if kind ~= 'calendar' then
-    end_rate(key, kind, from_held, quantity, whole, at)
-    reply[i + 1] = text(whole)
-  elseif from_held then
-    take_back(key, 'held', quantity, ARGV[2])
-    reply[i + 1] = text(add_live(key, whole, frac))
-  else
-    reply[i + 1] = text(add_live(key, whole - quantity, frac) + quantity)
+  local reply = { 'settled' }
+  for i, kind in ipairs(hold.kinds) do
+    local c, quantity = counter(hold.counters[i]), tonumber(hold.quantities[i])
+    local whole, frac = tonumber(ARGV[first + (i - 1) * 2]), tonumber(ARGV[first + (i - 1) * 2 + 1])
+    local letter, hard = kind_of(kind)
+    local ceiling = frac > 0 and whole + 1 or whole
+    take_back(c, kind, quantity, hold.state == 'held')
+    if letter == 'r' then
+      c.live = c.live + ceiling
+      reply[i + 1] = text(ceiling)
+    elseif letter == 'n' then
+      reply[i + 1] = '0'
+    else
+      reply[i + 1] = text(add_live(c, whole, frac))
+      cross(c, start_of(kind), hold.levels and hold.levels[i])
+    end
+    if hard and letter ~= 'n' and ceiling > quantity then
+      c.over = c.over + ceiling - quantity
+      c.over_dirty = true
+      reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. start_of(kind) .. ' ' .. rid .. ' ' .. text(ceiling - quantity)
+    end
   end
+  local answer = table.concat(reply, ' ')
+  redis.call('HSET', key, 'state', 'settled', 'receipt', receipt, 'reply', answer)
+  redis.call('PEXPIRE', key, receipts)
+  redis.call('ZREM', KEYS[2], rid)
+  return answer
 end
-redis.call('HSET', KEYS[1], 'state', 'settled', 'receipt', ARGV[3], 'reply', table.concat(reply, ' '))
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-redis.call('ZREM', KEYS[2], ARGV[1])
-return reply

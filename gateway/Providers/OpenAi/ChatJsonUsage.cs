@@ -7,11 +7,15 @@ namespace Quota.Gateway.Providers.OpenAi;
 internal sealed class ChatJsonUsage : UsageReader
 {
     private readonly JsonFieldScanner _scanner = new("usage", "model");
+    private long _bytes;
+
+    /// <summary>Only for an estimate when no usage comes: the object around the text counts as text.</summary>
+    public override long OutputBytes => _bytes;
 
     public override void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
     {
         kept?.Write(data);
-        OutputBytes += data.Length;   // only for an estimate when no usage comes: the object around the text counts as text
+        _bytes += data.Length;
         if (IsComplete)
             return;
         _scanner.Feed(data);

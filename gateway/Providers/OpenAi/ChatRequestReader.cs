@@ -3,27 +3,47 @@ using System.Text.Json;
 namespace Quota.Gateway.Providers.OpenAi;
 
 /// <summary>
-/// Reads a chat request in one pass over its bytes: what bounds its usage, and where <c>stream_options.include_usage</c> has to go in.
-/// What would be billed at prices that are not metered yet is refused by name, never guessed.
+/// Reads a chat request in one pass over its bytes: what bounds its usage, and where <c>stream_options.include_usage</c> and an output
+/// bound have to go in. What would be billed at prices that are not metered yet is refused by name, never guessed.
 /// </summary>
 internal ref struct ChatRequestReader
 {
+    private const string BoundField = "max_completion_tokens";
+    private static readonly byte[] True = "true"u8.ToArray();
+    private static readonly byte[] Options = "{\"include_usage\":true}"u8.ToArray();
+    private static readonly byte[] OptionsField = ",\"stream_options\":{\"include_usage\":true}"u8.ToArray();
+    private static readonly byte[] OnlyOption = "\"include_usage\":true"u8.ToArray();
+    private static readonly byte[] FirstOption = "\"include_usage\":true,"u8.ToArray();
+
     private readonly ReadOnlyMemory<byte> _body;
     private Utf8JsonReader _json;
+    private Fields _seen;
     private string? _model;
-    private bool? _stream;
+    private bool _stream, _hasMedia, _includesUsage;
     private long? _maxTokens, _maxCompletionTokens, _choices;
-    private bool _hasMedia, _includesUsage;
+    private long _images;
     private int _rootEnd;
-    private (int Start, bool IsEmpty)? _options;
-    private int? _nullOptions;
-    private (int Start, int Length)? _includeUsage;
+    private BodyEdit? _usageAsked;
+    private (int At, int Length)? _nullMaxTokens, _nullMaxCompletionTokens;
     private Refusal? _refusal;
 
     private ChatRequestReader(ReadOnlyMemory<byte> body)
     {
         _body = body;
         _json = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 64 });
+    }
+
+    /// <summary>Fields of which one in a body is meaning and two are a riddle.</summary>
+    [Flags]
+    private enum Fields
+    {
+        Model = 1,
+        Stream = 2,
+        StreamOptions = 4,
+        IncludeUsage = 8,
+        MaxTokens = 16,
+        MaxCompletionTokens = 32,
+        Choices = 64,
     }
 
     public static RequestReading Read(ReadOnlyMemory<byte> body)
@@ -56,42 +76,43 @@ internal ref struct ChatRequestReader
         _json.Read();   // nothing may follow the object
         if (_model is not { Length: > 0 })
             return Bad("model", "You must name a model.");
-        var hides = _stream == true && !_includesUsage;
+        var hides = _stream && !_includesUsage;
+        var bound = _maxTokens is { } a && _maxCompletionTokens is { } b ? Math.Max(a, b) : _maxTokens ?? _maxCompletionTokens;
         return new ProviderRequest
         {
             Model = _model,
-            Stream = _stream == true,
+            Stream = _stream,
             InputBytes = _body.Length,
             HasMedia = _hasMedia,
-            OutputBound = _maxTokens is { } a && _maxCompletionTokens is { } b ? Math.Max(a, b) : _maxTokens ?? _maxCompletionTokens,
+            Images = _images,
+            OutputBound = bound,
             Choices = _choices ?? 1,
-            Body = hides ? WithUsageAsked() : _body,
+            Body = hides ? new SplicedBody(_body, _usageAsked ?? new BodyEdit(_rootEnd, 0, OptionsField)) : new SplicedBody(_body),
+            BoundPlace = bound is null ? PlaceOfBound() : null,
             HidesUsage = hides,
         };
     }
 
     private void ReadField()
     {
+        var start = (int)_json.TokenStartIndex;
         if (_json.ValueTextEquals("model"u8))
-        {
-            _json.Read();
-            if (Once("model", _model is not null) && _json.TokenType == JsonTokenType.String)
-                _model = _json.GetString() is { Length: <= 256 } model && !model.Any(char.IsControl) ? model : Refuse("model", "The model's name must have at most 256 characters and no control characters.");
-            else
-                Refuse("model", "model must be a string.");
-        }
+            ReadModel();
         else if (_json.ValueTextEquals("stream"u8))
         {
             _json.Read();
-            if (Once("stream", _stream is not null))
+            if (Once("stream", Fields.Stream))
                 _stream = Bool("stream");
         }
         else if (_json.ValueTextEquals("max_tokens"u8))
-            _maxTokens = Count("max_tokens", _maxTokens);
+            _maxTokens = Count("max_tokens", Fields.MaxTokens, start, ref _nullMaxTokens);
         else if (_json.ValueTextEquals("max_completion_tokens"u8))
-            _maxCompletionTokens = Count("max_completion_tokens", _maxCompletionTokens);
+            _maxCompletionTokens = Count(BoundField, Fields.MaxCompletionTokens, start, ref _nullMaxCompletionTokens);
         else if (_json.ValueTextEquals("n"u8))
-            _choices = Count("n", _choices, most: 128);
+        {
+            (int, int)? isNull = null;
+            _choices = Count("n", Fields.Choices, start, ref isNull, most: 128);
+        }
         else if (_json.ValueTextEquals("stream_options"u8))
             ReadStreamOptions();
         else if (_json.ValueTextEquals("service_tier"u8))
@@ -105,10 +126,24 @@ internal ref struct ChatRequestReader
             _json.Read();
             if (_json.TokenType != JsonTokenType.Null)
                 Refuse("web_search_options", "Web search is billed per call of a server tool, which is not metered yet; leave it out.");
-            _json.Skip();
         }
+        else if (_json.ValueTextEquals("tools"u8) || _json.ValueTextEquals("functions"u8) || _json.ValueTextEquals("response_format"u8))
+            _json.Skip();   // schemas: a property that they call "file" is only a word
         else
             ScanValue();
+    }
+
+    private void ReadModel()
+    {
+        _json.Read();
+        if (!Once("model", Fields.Model))
+            return;
+        if (_json.TokenType != JsonTokenType.String)
+            Refuse("model", "model must be a string.");
+        else if (_json.GetString() is { Length: <= 256 } model && !HasControl(model))
+            _model = model;
+        else
+            Refuse("model", "The model's name must have at most 256 characters and no control characters.");
     }
 
     /// <summary>Passes over a value, looking for parts whose tokens bytes do not bound, and for audio output.</summary>
@@ -125,21 +160,24 @@ internal ref struct ChatRequestReader
                 Refuse("modalities", "Audio output has prices that are not metered yet; use text.");
             if (_json.TokenType != JsonTokenType.PropertyName)
                 continue;
-            _hasMedia |= _json.ValueTextEquals("image_url"u8) || _json.ValueTextEquals("input_audio"u8) || _json.ValueTextEquals("file"u8);
+            if (_json.ValueTextEquals("image_url"u8))
+            {
+                _hasMedia = true;
+                _images++;
+            }
+            else
+                _hasMedia |= _json.ValueTextEquals("input_audio"u8) || _json.ValueTextEquals("file"u8);
         }
     }
 
     private void ReadStreamOptions()
     {
         _json.Read();
-        if (!Once("stream_options", _options is not null || _nullOptions is not null))
-        {
-            _json.Skip();
+        if (!Once("stream_options", Fields.StreamOptions))
             return;
-        }
         if (_json.TokenType == JsonTokenType.Null)
         {
-            _nullOptions = (int)_json.TokenStartIndex;
+            _usageAsked = new BodyEdit((int)_json.TokenStartIndex, 4, Options);
             return;
         }
         if (_json.TokenType != JsonTokenType.StartObject)
@@ -154,41 +192,37 @@ internal ref struct ChatRequestReader
             isEmpty = false;
             var isUsage = _json.ValueTextEquals("include_usage"u8);
             _json.Read();
-            if (isUsage && Once("stream_options.include_usage", _includeUsage is not null))
+            if (isUsage && Once("stream_options.include_usage", Fields.IncludeUsage))
             {
                 _includesUsage = Bool("stream_options.include_usage");
-                _includeUsage = ((int)_json.TokenStartIndex, (int)(_json.BytesConsumed - _json.TokenStartIndex));
+                _usageAsked = new BodyEdit((int)_json.TokenStartIndex, (int)(_json.BytesConsumed - _json.TokenStartIndex), True);
             }
             _json.Skip();
         }
-        _options = (start, isEmpty);
+        _usageAsked ??= new BodyEdit(start, 0, isEmpty ? OnlyOption : FirstOption);
     }
 
-    private readonly ReadOnlyMemory<byte> WithUsageAsked()
-    {
-        if (_includeUsage is { } value)
-            return Splice(value.Start, value.Length, "true"u8);
-        if (_nullOptions is { } position)
-            return Splice(position, 4, "{\"include_usage\":true}"u8);
-        if (_options is { } options)
-            return Splice(options.Start, 0, options.IsEmpty ? "\"include_usage\":true"u8 : "\"include_usage\":true,"u8);
-        return Splice(_rootEnd, 0, ",\"stream_options\":{\"include_usage\":true}"u8);
-    }
+    /// <summary>
+    /// A null bound gives way to ours with its name, since OpenAI's reasoning models refuse a number as <c>max_tokens</c>; without one,
+    /// ours comes last.
+    /// </summary>
+    private readonly BoundPlace PlaceOfBound() => (_nullMaxCompletionTokens ?? _nullMaxTokens) is var (at, length)
+        ? new BoundPlace(at, length, $"\"{BoundField}\":")
+        : new BoundPlace(_rootEnd, 0, $",\"{BoundField}\":");
 
-    private readonly byte[] Splice(int at, int remove, ReadOnlySpan<byte> insert) =>
-        [.. _body.Span[..at], .. insert, .. _body.Span[(at + remove)..]];
-
-    private long? Count(string field, long? before, long most = int.MaxValue)
+    private long? Count(string field, Fields which, int start, ref (int At, int Length)? isNull, long most = int.MaxValue)
     {
         _json.Read();
-        if (!Once(field, before is not null))
+        if (!Once(field, which))
             return null;
         if (_json.TokenType == JsonTokenType.Null)
-            return before;
+        {
+            isNull = (start, (int)_json.BytesConsumed - start);
+            return null;
+        }
         if (_json.TokenType == JsonTokenType.Number && _json.TryGetInt64(out var count) && count >= 1 && count <= most)
             return count;
         Refuse(field, $"{field} must be a whole number from 1 to {most}.");
-        _json.Skip();
         return null;
     }
 
@@ -197,22 +231,29 @@ internal ref struct ChatRequestReader
         if (_json.TokenType is JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null)
             return _json.TokenType == JsonTokenType.True;
         Refuse(field, $"{field} must be true or false.");
-        _json.Skip();
         return false;
     }
 
-    private bool Once(string field, bool stoodBefore)
+    private bool Once(string field, Fields which)
     {
-        if (stoodBefore)
+        if ((_seen & which) != 0)
             Refuse(field, $"{field} stands twice in the body; which one counts is ambiguous.");
-        return !stoodBefore;
+        var isFirst = (_seen & which) == 0;
+        _seen |= which;
+        return isFirst;
     }
 
-    private string? Refuse(string field, string message)
+    private static bool HasControl(string text)
     {
-        _refusal ??= new Refusal.BadRequest(field, message);
-        return null;
+        foreach (var c in text)
+        {
+            if (char.IsControl(c))
+                return true;
+        }
+        return false;
     }
+
+    private void Refuse(string field, string message) => _refusal ??= new Refusal.BadRequest(field, message);
 
     private static RequestReading Bad(string? field, string message) => new Refusal.BadRequest(field, message);
 }

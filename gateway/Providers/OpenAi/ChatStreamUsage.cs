@@ -1,26 +1,81 @@
 using System.Buffers;
 using System.Text.Json;
+using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Providers.OpenAi;
 
 /// <summary>
 /// Usage of a streamed chat completion. It stands in one chunk after the last choice (<c>"choices":[]</c>); copies of OpenAI put it into
-/// a chunk with choices, which is then never hidden. Other chunks are not parsed.
+/// a chunk with choices, which is then never hidden. Of other chunks only the deltas are parsed.
 /// </summary>
 internal sealed class ChatStreamUsage : UsageReader
 {
     private readonly SseEventReader _events;
     private readonly bool _hidesUsage;
+    private readonly int _choices;
+    private readonly ArrayBufferWriter<byte> _lastChunk = new();   // only of streams that may be cut: what an ending is modelled on
+    private bool _keepsLastChunk;
+    private Progress _now, _before;
 
-    public ChatStreamUsage(bool hidesUsage)
+    public ChatStreamUsage(bool hidesUsage, int choices = 1)
     {
-        _hidesUsage = hidesUsage;
+        (_hidesUsage, _choices) = (hidesUsage, choices);
         _events = new SseEventReader(OnEvent);
     }
 
+    /// <summary>How far the answer is. A bit for each choice.</summary>
+    private record struct Progress
+    {
+        public long TextBytes, TextEvents;
+        public UInt128 Begun, Finished;
+    }
+
+    public override long OutputBytes => _now.TextBytes + _events.UnreadBytes;
+
+    public override long TextEvents => _now.TextEvents;
+
     public override void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept) => _events.Feed(data, kept);
 
-    public override void End(IBufferWriter<byte>? kept) => _events.End(kept);
+    public override EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
+    {
+        _keepsLastChunk = true;
+        _before = _now;
+        if (!IsJson(_events.Rest.IsEmpty ? data : _events.Rest))
+            return _events.Next(data, kept, out taken);
+        _events.Feed(data, kept);
+        taken = data.Length;
+        return EventStep.More;
+    }
+
+    public override EventStep End(IBufferWriter<byte>? kept)
+    {
+        _keepsLastChunk = true;
+        _before = _now;
+        var isJson = IsJson(_events.Rest);
+        if (isJson)
+            ReadJson(_events.Rest);
+        var step = _events.End(kept);
+        return isJson ? EventStep.More : step;
+    }
+
+    public override bool TakeBack()
+    {
+        if (_events.WasPartlyOut)
+            return false;
+        _now = _before;
+        return true;
+    }
+
+    public override void WriteEnding(IBufferWriter<byte> output, UsageCounts counted)
+    {
+        var ending = new ChatEnding(output, _lastChunk.WrittenSpan, ResponseModel, asksUsage: !_hidesUsage);
+        for (var choice = 0; choice < _choices; choice++)
+        {
+            if ((_now.Finished & Bit(choice)) == 0)
+                ending.Finish(choice, (_now.Begun & Bit(choice)) != 0);
+        }
+        ending.Done(counted);
+    }
 
     /// <summary>Answers whether the client may see the event.</summary>
     private bool OnEvent(ReadOnlySpan<byte> data)
@@ -31,20 +86,49 @@ internal sealed class ChatStreamUsage : UsageReader
             return true;
         }
         ResponseModel ??= FindModel(data);
-        OutputBytes += TextBytes(data);
+        if (ChatDelta.TextBytes(data, out var hasDelta) is > 0 and var bytes)
+            (_now.TextBytes, _now.TextEvents) = (_now.TextBytes + bytes, _now.TextEvents + 1);
+        if (_choices > 1)
+            ChatDelta.ReadChoices(data, _choices, ref _now.Begun, ref _now.Finished);
+        else
+        {
+            _now.Begun |= hasDelta ? UInt128.One : 0;
+            _now.Finished |= ChatDelta.HasFinish(data) ? UInt128.One : 0;
+        }
+        if (_keepsLastChunk && hasDelta)
+        {
+            _lastChunk.ResetWrittenCount();
+            _lastChunk.Write(data);
+        }
         return !HoldsUsage(data) || ReadUsage(data);
     }
 
+    /// <summary>An upstream that does not stream answers with one JSON object all the same. It cannot be cut.</summary>
+    private bool IsJson(ReadOnlySpan<byte> start) => _now == default && start.TrimStart(" \r\n\t"u8) is [(byte)'{', ..];
+
+    private void ReadJson(ReadOnlySpan<byte> body)
+    {
+        var json = new ChatJsonUsage();
+        json.Feed(body, null);
+        (Usage, UsageRaw, ResponseModel, IsComplete) = (json.Usage, json.UsageRaw, json.ResponseModel, json.IsComplete);
+        _now.TextBytes = json.OutputBytes;
+    }
+
+    private static UInt128 Bit(int choice) => UInt128.One << choice;
+
     /// <summary>
-    /// Whether there is a usage that is not null. The bytes <c>"usage"</c> cannot stand inside a JSON string, where quotes are escaped.
+    /// Whether there is a usage that is not null. The bytes <c>"usage"</c> can stand in a JSON string only as all of it, and then no
+    /// object follows: quotes inside are escaped.
     /// </summary>
     private static bool HoldsUsage(ReadOnlySpan<byte> data)
     {
-        var at = data.IndexOf("\"usage\""u8);
-        if (at < 0)
-            return false;
-        var value = data[(at + 7)..].TrimStart(" \t:"u8);
-        return value.Length > 0 && value[0] == '{';
+        for (var at = data.IndexOf("\"usage\""u8); at >= 0; at = data.IndexOf("\"usage\""u8))
+        {
+            data = data[(at + 7)..];
+            if (data.TrimStart(" \t:"u8) is [(byte)'{', ..])
+                return true;
+        }
+        return false;
     }
 
     private bool ReadUsage(ReadOnlySpan<byte> data)
@@ -67,42 +151,22 @@ internal sealed class ChatStreamUsage : UsageReader
         }
     }
 
-    private static string? FindModel(ReadOnlySpan<byte> data) => StringAfter(data, "\"model\":"u8, out var text) ? ModelName.Parse(text) : null;
-
-    /// <summary>Bytes of everything that a model is billed for having written: text, reasoning, refusals, arguments of tools; of all choices.</summary>
-    private static long TextBytes(ReadOnlySpan<byte> data) => Sum(data, "\"content\":"u8) + Sum(data, "\"reasoning_content\":"u8) + Sum(data, "\"refusal\":"u8) + Sum(data, "\"arguments\":"u8);
-
-    private static long Sum(ReadOnlySpan<byte> data, ReadOnlySpan<byte> key)
+    /// <summary>The model's name; it stands before any text that could hold the same bytes, and quotes in text are escaped anyway.</summary>
+    private static string? FindModel(ReadOnlySpan<byte> data)
     {
-        var sum = 0L;
-        for (var at = data.IndexOf(key); at >= 0; at = data.IndexOf(key))
-        {
-            sum += StringAfter(data, key, out var text) ? text.Length - 2 : 0;
-            data = data[(at + key.Length)..];
-        }
-        return sum;
-    }
-
-    /// <summary>The JSON string, quotes included, that follows a key.</summary>
-    private static bool StringAfter(ReadOnlySpan<byte> data, ReadOnlySpan<byte> key, out ReadOnlySpan<byte> text)
-    {
-        text = default;
-        var at = data.IndexOf(key);
+        var at = data.IndexOf("\"model\":"u8);
         if (at < 0)
-            return false;
-        var value = data[(at + key.Length)..].TrimStart((byte)' ');
-        if (value.Length < 2 || value[0] != '"')
-            return false;
+            return null;
+        var value = data[(at + 8)..].TrimStart((byte)' ');
+        if (value is not [(byte)'"', ..])
+            return null;
         for (var i = 1; i < value.Length; i++)
         {
             if (value[i] == '\\')
                 i++;
             else if (value[i] == '"')
-            {
-                text = value[..(i + 1)];
-                return true;
-            }
+                return ModelName.Parse(value[..(i + 1)]);
         }
-        return false;
+        return null;
     }
 }

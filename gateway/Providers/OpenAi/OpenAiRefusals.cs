@@ -1,7 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Quota.Gateway.Limits;
-using Quota.Shared.Amounts;
+using Quota.Shared.ControlPlane;
 
 namespace Quota.Gateway.Providers.OpenAi;
 
@@ -32,26 +32,36 @@ internal static class OpenAiRefusals
 
     private static RefusalAnswer LimitReached(Refusal.LimitReached it)
     {
-        var (counter, limit) = (it.Counter, it.Counter.Limit);
-        var resets = DateTimeOffset.FromUnixTimeMilliseconds(counter.ResetsAtMs);
-        var quota = Quota(limit, counter.Quantity, counter, it.FitsOutputTokens);
-        if (!limit.IsRate)
+        var (standing, limit) = (it.Standing, it.Standing.Limit);
+        var window = limit.Terms.Window;
+        if (window.IsNone)
         {
-            // As OpenAI answers an account without money: not worth a retry, and never a Retry-After that an SDK would sleep for.
-            return Error(429, "insufficient_quota", null, "insufficient_quota",
-                $"The budget '{limit.Code}' of {limit.Scope} is used up: {Shown(limit, counter.Headroom)} of {Shown(limit, limit.MostAtOnce)} left, this call may need {Shown(limit, counter.Quantity)}. It starts anew at {resets:yyyy-MM-ddTHH:mm:ssZ}.",
-                quota) with { ShouldRetry = false };
+            return Error(429, "requests", null, "rate_limit_exceeded",
+                $"Limit '{limit.Code}' of {limit.Scope} reached: {limit.Amount} requests at once. Try again in 1s.", Quota(standing)) with { RetryAfterSeconds = 1 };
         }
-        var wait = (int)Math.Clamp(Math.Ceiling((resets - it.At).TotalSeconds), 1, 86_400);
-        return Error(429, "requests", null, "rate_limit_exceeded",
-            $"Rate limit '{limit.Code}' of {limit.Scope} reached: {limit.Amount} per {limit.Terms.Window.Every}. Try again in {wait}s.", quota)
-            with { RetryAfterSeconds = wait };
+        if (window.IsRate)
+        {
+            var resets = DateTimeOffset.FromUnixTimeMilliseconds(standing.ResetsAtMs ?? 0);
+            var wait = (int)Math.Clamp(Math.Ceiling((resets - it.At).TotalSeconds), 1, 86_400);
+            return Error(429, limit.Terms.Meter == Meters.Requests ? "requests" : "tokens", null, "rate_limit_exceeded",
+                $"Rate limit '{limit.Code}' of {limit.Scope} reached: {Shown(limit, limit.Amount)} {limit.Terms.Meter} per {window.Every}. Try again in {wait}s.", Quota(standing))
+                with { RetryAfterSeconds = wait };
+        }
+        // As OpenAI answers an account without money: not worth a retry, and never a Retry-After that an SDK would sleep for.
+        var anew = standing.ResetsAtMs is { } at ? $" It starts anew at {DateTimeOffset.FromUnixTimeMilliseconds(at):yyyy-MM-ddTHH:mm:ssZ}." : " It never starts anew.";
+        return Error(429, "insufficient_quota", null, "insufficient_quota",
+            $"The budget '{limit.Code}' of {limit.Scope} is used up: {Shown(limit, standing.Remaining)} of {Shown(limit, limit.MostAtOnce)} left, this call may need {Shown(limit, standing.Requested)}.{anew}",
+            Quota(standing)) with { ShouldRetry = false };
     }
 
-    private static RefusalAnswer NeverFits(Refusal.NeverFits it) => Error(400, "invalid_request_error", it.FitsOutputTokens is null ? null : "max_completion_tokens", "quota_never_fits",
-        $"This call may need {Shown(it.Limit, it.Requested)}, more than the whole limit '{it.Limit.Code}' of {it.Limit.Scope} ({Shown(it.Limit, it.Limit.MostAtOnce)}). "
-            + (it.FitsOutputTokens is > 0 and { } fits ? $"With this input, at most {fits} output tokens fit." : "It cannot fit with this input."),
-        Quota(it.Limit, it.Requested, null, it.FitsOutputTokens));
+    private static RefusalAnswer NeverFits(Refusal.NeverFits it)
+    {
+        var (standing, limit) = (it.Standing, it.Standing.Limit);
+        return Error(400, "invalid_request_error", standing.FitsOutputTokens is null ? null : "max_completion_tokens", "quota_never_fits",
+            $"This call may need {Shown(limit, standing.Requested)}, more than the whole limit '{limit.Code}' of {limit.Scope} ({Shown(limit, limit.MostAtOnce)}). "
+                + (standing.FitsOutputTokens is > 0 and { } fits ? $"With this input, at most {fits} output tokens fit." : "It cannot fit with this input."),
+            Quota(standing));
+    }
 
     private static RefusalAnswer Error(int status, string type, string? parameter, string? code, string message, Action<Utf8JsonWriter>? quota = null)
     {
@@ -64,6 +74,7 @@ internal static class OpenAiRefusals
             json.WriteString("type", type);
             json.WriteString("param", parameter);
             json.WriteString("code", code);
+            quota?.Invoke(json);   // the npm SDK hands its callers what is inside `error` only
             json.WriteEndObject();
             quota?.Invoke(json);
             json.WriteEndObject();
@@ -71,26 +82,27 @@ internal static class OpenAiRefusals
         return new RefusalAnswer(status, buffer.ToArray());
     }
 
-    private static Action<Utf8JsonWriter> Quota(Limit limit, long requested, HeldCounter? counter, long? fits) => json =>
+    private static Action<Utf8JsonWriter> Quota(LimitStanding standing) => json =>
     {
+        var limit = standing.Limit;
         json.WriteStartObject("quota");
         json.WriteString("limit", limit.Code);
         json.WriteString("scope", limit.Scope);
         json.WriteString("meter", limit.Terms.Meter);
         json.WriteString("mode", limit.Terms.Mode);
-        json.WriteString("window", limit.IsRate ? $"rate/{limit.Terms.Window.Every}" : limit.Terms.Window.Kind);
-        json.WriteString("amount", Number(limit, limit.MostAtOnce));
+        json.WriteString("window", limit.Terms.Window.IsNone ? null : limit.Terms.Window.ToString());
+        json.WriteString("amount", limit.Show(limit.MostAtOnce));
         if (limit.Terms.IsMoney)
             json.WriteString("currency", limit.Terms.Currency);
-        if (counter is not null)
+        if (standing.IsCounted)
         {
-            json.WriteString("used", Number(limit, counter.Used));
-            json.WriteString("held", Number(limit, counter.HeldBefore));
-            json.WriteString("remaining", Number(limit, counter.Headroom));
-            json.WriteString("resets_at", DateTimeOffset.FromUnixTimeMilliseconds(counter.ResetsAtMs).ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture));
+            json.WriteString("used", limit.Show(standing.Used));
+            json.WriteString("held", limit.Show(standing.Held));
+            json.WriteString("remaining", limit.Show(standing.Remaining));
+            json.WriteString("resets_at", standing.ResetsAtMs is { } resets ? DateTimeOffset.FromUnixTimeMilliseconds(resets).ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture) : null);
         }
-        json.WriteString("requested", requested == long.MaxValue ? null : Number(limit, requested));
-        if (fits is { } tokens)
+        json.WriteString("requested", standing.Requested is { } requested ? limit.Show(requested) : null);
+        if (standing.FitsOutputTokens is { } tokens)
         {
             json.WriteStartObject("fits");
             json.WriteNumber("output_tokens", tokens);
@@ -99,10 +111,6 @@ internal static class OpenAiRefusals
         json.WriteEndObject();
     };
 
-    private static string Shown(Limit limit, long amount) => amount == long.MaxValue ? "more than can be counted"
-        : limit.Terms.IsMoney ? $"{Number(limit, amount)} {limit.Terms.Currency}" : Number(limit, amount);
-
-    /// <summary>Money as decimal text in major units, anything else as a whole number.</summary>
-    private static string Number(Limit limit, long amount) => limit.Terms.IsMoney
-        ? NanoUnits.ToText(amount, Currency.Parse(limit.Terms.Currency!)) : amount.ToString(CultureInfo.InvariantCulture);
+    private static string Shown(Limit limit, long? amount) => amount is not { } units ? "more than can be counted"
+        : limit.Terms.IsMoney ? $"{limit.Show(units)} {limit.Terms.Currency}" : limit.Show(units);
 }

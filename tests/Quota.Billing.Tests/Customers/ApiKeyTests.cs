@@ -73,4 +73,25 @@ public sealed class ApiKeyTests(SharedBillingApp shared) : IClassFixture<SharedB
         (await _app.PostAsync("/api/v1/api_keys", new { api_key = new { external_customer_id = "ghost" } })).ShouldBe(422)
             .At("error_details.external_customer_id.0").ShouldBe("customer_not_found");
     }
+
+    [Fact]
+    public async Task Metadata_is_text_and_bounded_because_limits_select_by_it()
+    {
+        await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "meta" } });
+        var most = Enumerable.Range(0, 20).ToDictionary(i => new string('k', 62) + $"{i:D2}", _ => new string('v', 256));
+        most["\"} \n"] = "";
+        most.Remove(new string('k', 62) + "00");
+        var made = (await MakeAsync(most)).ShouldBe(200);
+        made["api_key.metadata"].EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!).ShouldBe(most, ignoreOrder: true);
+        var id = Guid.Parse(made.At("api_key.id")!).ToString("N");
+        (await _app.SnapshotAsync(one => one.Keys.Any(key => key.Id == id))).Keys.Single(key => key.Id == id).Tags.ShouldBe(most, ignoreOrder: true);
+
+        most["one more"] = "";
+        foreach (var bad in new object[] { most, new { n = 7 }, new { n = (string?)null }, new { n = new { } }, "text", new[] { "a" },
+            new Dictionary<string, string> { [""] = "" }, new Dictionary<string, string> { [new string('k', 65)] = "" }, new { n = new string('v', 257) } })
+            (await MakeAsync(bad)).ShouldBe(422)["error_details"].EnumerateObject().Select(property => property.Name).ShouldBe(["metadata"]);
+
+        Task<JsonAnswer> MakeAsync(object metadata) =>
+            _app.PostAsync("/api/v1/api_keys", new { api_key = new { external_customer_id = "meta", metadata } });
+    }
 }

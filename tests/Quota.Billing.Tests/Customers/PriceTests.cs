@@ -21,12 +21,26 @@ public sealed class PriceTests(SharedBillingApp shared) : IClassFixture<SharedBi
     }
 
     [Theory]
+    [InlineData("true")]
+    [InlineData("false")]
+    [InlineData("null")]
+    public async Task Hidden_output_is_yes_no_or_unknown(string hidden)
+    {
+        var path = $"/api/v1/prices/openai/hides-{hidden}";
+        (await _app.PutAsync(path, $$$"""{"price":{"input":"1","output":"2","hidden_output":{{{hidden}}}}}""")).ShouldBe(200);
+        (await _app.GetAsync(path)).ShouldBe(200)["price.hidden_output"].GetRawText().ShouldBe(hidden);
+        var snapshot = await _app.SnapshotAsync(one => one.Prices.Any(price => price.Model == $"hides-{hidden}"));
+        snapshot.Prices.Single(price => price.Model == $"hides-{hidden}").HiddenOutput.ShouldBe(hidden == "null" ? null : hidden == "true");
+    }
+
+    [Theory]
     [InlineData("""{"output":"1"}""", "input")]
     [InlineData("""{"input":"-1","output":"1"}""", "input")]
     [InlineData("""{"input":"0.0000000000001","output":"1"}""", "input")]
     [InlineData("""{"input":"79228162514264337593543950335","output":"1"}""", "input")]
     [InlineData("""{"input":"1","output":"1","currency":"Dollar"}""", "currency")]
     [InlineData("""{"input":"1","output":"1","max_input_tokens":0}""", "max_input_tokens")]
+    [InlineData("""{"input":"1","output":"1","hidden_output":"no"}""", "hidden_output")]
     [InlineData("""{"input":"1","output":"1","effective_from":"yesterday"}""", "effective_from")]
     public async Task Bad_prices_are_refused(string price, string field) =>
         (await _app.PutAsync("/api/v1/prices/p/bad", $$"""{"price":{{price}}}""")).ShouldBe(422)["error_details"]

@@ -1,5 +1,4 @@
 using System.Net.Http.Headers;
-using System.Text.Json;
 using Quota.Shared.ControlPlane;
 using Quota.TestKit;
 
@@ -17,7 +16,7 @@ public sealed class SnapshotTests(SharedBillingApp shared) : IClassFixture<Share
         await _app.PostAsync("/api/v1/customers/snap/users", new { user = new { external_id = "ada", external_team_id = "red" } });
         var key = (await _app.PostAsync("/api/v1/api_keys", new
         {
-            api_key = new { external_customer_id = "snap", external_user_id = "ada", external_subscription_id = "sub", allowed_models = new[] { "gpt-*" } },
+            api_key = new { external_customer_id = "snap", external_user_id = "ada", external_subscription_id = "sub", allowed_models = new[] { "gpt-*" }, metadata = new { app = "chat" } },
         })).ShouldBe(200);
         foreach (var (code, enabled) in new[] { ("on", true), ("off", false) })
         {
@@ -34,7 +33,7 @@ public sealed class SnapshotTests(SharedBillingApp shared) : IClassFixture<Share
                 },
             })).ShouldBe(200);
         }
-        (await _app.PutAsync("/api/v1/prices/openai/gpt-4o", new { price = new { input = "2.5", output = "10" } })).ShouldBe(200);
+        (await _app.PutAsync("/api/v1/prices/openai/gpt-4o", new { price = new { input = "2.5", output = "10", hidden_output = false } })).ShouldBe(200);
 
         var snapshot = await UntilAsync(one => one.Limits.Any(limit => limit.Code == "on") && one.Prices.Any(price => price.Model == "gpt-4o"));
         var org = snapshot.Orgs.Single(one => one.Code == "snap");
@@ -43,10 +42,13 @@ public sealed class SnapshotTests(SharedBillingApp shared) : IClassFixture<Share
         shown.Hash.ShouldBe(KeyHash.HexOfSecret(Convert.FromBase64String(snapshot.Pepper), key.At("api_key.secret")!));
         (shown.OrgId, shown.Team, shown.User, shown.Subscription).ShouldBe((org.Id, "red", "ada", "sub"));
         shown.AllowedModels.ShouldBe(["gpt-*"]);
+        shown.Name.ShouldBe(key.At("api_key.prefix"), "it was given no other");
+        shown.Tags.ShouldBe(new Dictionary<string, string> { ["app"] = "chat" });
         snapshot.Limits.ShouldNotContain(limit => limit.Code == "off");
         var on = snapshot.Limits.Single(limit => limit.Code == "on");
         (on.NodeId, on.Scope, on.Terms.Window.Burst, on.Terms.Window.IsRate).ShouldBe((shown.UserId!, "snap/red/ada", 10, true));
         snapshot.Prices.Single(price => price.Model == "gpt-4o").Version.ShouldStartWith("openai/gpt-4o@2");
+        snapshot.Prices.Single(price => price.Model == "gpt-4o").HiddenOutput.ShouldBe(false);
         on.Terms.Mistakes().ShouldBeEmpty();
 
         (await _app.DeleteAsync($"/api/v1/api_keys/{key.At("api_key.id")}")).ShouldBe(200);
@@ -77,15 +79,5 @@ public sealed class SnapshotTests(SharedBillingApp shared) : IClassFixture<Share
         return await _app.Gateway.SendAsync(request);
     }
 
-    private async Task<ControlSnapshot> UntilAsync(Func<ControlSnapshot, bool> condition)
-    {
-        ControlSnapshot? found = null;
-        await Eventually.TrueAsync("the snapshot shows the change", async () =>
-        {
-            var bytes = await _app.Gateway.GetByteArrayAsync("/internal/v1/snapshot");
-            found = JsonSerializer.Deserialize(bytes, SnapshotJson.Default.ControlSnapshot)!;
-            return condition(found);
-        }, TimeSpan.FromSeconds(2));
-        return found!;
-    }
+    private Task<ControlSnapshot> UntilAsync(Func<ControlSnapshot, bool> condition) => _app.SnapshotAsync(condition);
 }

@@ -36,6 +36,31 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
     }
 
     [Fact]
+    public async Task Units_tags_and_counters_are_kept()
+    {
+        await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "acme" } });
+        var before = await _app.ScalarAsync<long>("select coalesce(sum(events), 0)::bigint from usage_versions");
+        var usage = SomeUsage.Event(_now) with
+        {
+            Usage = new UsageCounts { Requests = 1, Images = 2, Seconds = 3, Characters = 4, BytesIn = 5 },
+            Tags = new Dictionary<string, string> { ["app"] = "chat \"x\"" },
+            Counted = ["0123456789abcdef0123456789abcdef", "f123456789abcdef0123456789abcdef"],
+        };
+        var (text, other) = (SomeUsage.Text(usage), SomeUsage.Event(_now) with { Org = "nobody" });
+        await _app.ShipAsync(SomeUsage.Batch([text, SomeUsage.Text(other)]));
+        await _app.ShipAsync(SomeUsage.Batch([text]));
+        var properties = JsonNode.Parse(await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{usage.Id}'"))!.AsObject();
+        foreach (var (name, count) in new[] { ("images", 2), ("seconds", 3), ("characters", 4), ("bytes_in", 5) })
+            properties[name]!.GetValue<long>().ShouldBe(count);
+        properties["tags"]!["app"]!.GetValue<string>().ShouldBe("chat \"x\"");
+        (properties["route"]!.GetValue<string>(), properties["currency"]!.GetValue<string>()).ShouldBe(("/v1/chat/completions", "USD"));
+        (await _app.ScalarAsync<string[]>($"select counted from gateway_events where id = '{usage.Id}'")).ShouldBe(usage.Counted);
+        (await _app.ScalarAsync<string[]>($"select counted from gateway_events where id = '{other.Id}'")).ShouldBeEmpty();
+        (await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{other.Id}'")).ShouldNotContain("images");
+        (await _app.ScalarAsync<long>("select sum(events)::bigint from usage_versions")).ShouldBe(before + 1, "new events of known customers only");
+    }
+
+    [Fact]
     public async Task Within_a_batch_the_first_counts()
     {
         var usage = SomeUsage.Event(_now);
@@ -59,6 +84,11 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
             (SomeUsage.Text(SomeUsage.Event(_now) with { Status = "fine" }), "status"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { InputTokens = -1 } }), "between 0"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { InputTokens = long.MaxValue } }), "between 0"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { Images = -1 } }), "between 0"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Counted = [new string('c', 256)] }), "counted"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Counted = [null!] }), "counted"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Tags = new Dictionary<string, string> { ["a"] = "b\0" } }), "tags"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Tags = new Dictionary<string, string> { ["a"] = null! } }), "tags"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Model = new string('m', 256) }), "model"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Team = "a\0b" }), "team"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Org = "" }), "org is missing"),
@@ -77,7 +107,7 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
             reason.ShouldNotBeNull().ShouldContain(expected);
         }
         results[^1].ShouldBe((good.Id, ShipStatus.Accepted, null));
-        results[12].Id.ShouldBe(good.Id, "a rejected event is named, so that its sender can set it aside");
+        results[17].Id.ShouldBe(good.Id, "a rejected event is named, so that its sender can set it aside");
     }
 
     [Fact]

@@ -1,6 +1,5 @@
 using Quota.Gateway.ControlPlane;
 using Quota.Gateway.Limits;
-using Quota.Gateway.Limits.Kinds;
 using Quota.Shared.ControlPlane;
 
 namespace Quota.Gateway.Tests.ControlPlane;
@@ -8,7 +7,7 @@ namespace Quota.Gateway.Tests.ControlPlane;
 public sealed class ControlStateTests
 {
     private static readonly byte[] Pepper = new byte[32];
-    private static readonly Dictionary<string, ILimitKind> Kinds = new() { ["requests"] = new RequestLimit(), ["spend"] = new SpendLimit() };
+    private static readonly Dictionary<string, ILimitKind> Kinds = LimitsRegistration.Kinds().ToDictionary(kind => kind.Name);
 
     private static SnapshotLimit Rate(string code, decimal amount) => new()
     {
@@ -20,14 +19,6 @@ public sealed class ControlStateTests
         Version = "1", Pepper = Convert.ToBase64String(Pepper), Orgs = [new SnapshotOrg("o", "acme", zone, "USD")],
         Keys = [new SnapshotKey { Id = "k", Hash = KeyHash.HexOfSecret(Pepper, "qk"), OrgId = "o" }], Limits = limits,
     };
-
-    [Fact]
-    public void Limits_that_share_a_counter_touch_it_once_as_the_tighter_one()
-    {
-        var state = new ControlState(Snapshot("UTC", Rate("wide", 600), Rate("tight", 60)), Kinds);
-        state.Keys.Find("qk", DateTimeOffset.UnixEpoch)!.Plan.Limits.Single().Code.ShouldBe("tight");
-        state.Limits.Count.ShouldBe(2);
-    }
 
     [Fact]
     public void A_zone_that_this_machine_does_not_know_is_a_bad_snapshot() =>

@@ -24,7 +24,7 @@ public sealed class HotReloadTests : IAsyncLifetime
     {
         (await StatusAsync(Ada)).ShouldBe(HttpStatusCode.OK);
         var before = Yaml(_gateway.Provider);
-        await File.WriteAllTextAsync(_gateway.Process.QuotaFile, before.Replace("code: research-month, scope: acme/research, meter: spend, amount: \"50.00\"", "code: research-cap, scope: acme/research, meter: spend, amount: \"0.0000000\"", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(_gateway.Process.QuotaFile, before.Replace("code: research-month, scope: acme/research, meter: spend, amount: \"50.00\"", "code: research-cap, scope: acme/research, meter: spend, amount: \"0.000000001\"", StringComparison.Ordinal));
         await Eventually.TrueAsync("the lower limit refuses", async () => await StatusAsync(Ada) == HttpStatusCode.BadRequest);
         (await _gateway.StandingAsync("research-cap")).Used.ShouldBeGreaterThan(0m);   // renamed and lowered, yet it is the same counter
 

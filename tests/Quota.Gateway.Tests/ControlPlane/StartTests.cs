@@ -39,12 +39,20 @@ public sealed class StartTests
             aliases: { fast: gpt-4o-mini }
             orgs:
               acme: { timezone: Mars/Olympus, currency: DOLLARS, teams: { research: { users: [ada] } } }
+              other: {}
             keys:
               - { name: short, secret: abc, scope: acme/research/ada }
               - { name: lost, secret: qk_0123456789abcdef, scope: acme/nowhere }
             limits:
-              - { code: a, scope: acme, meter: miracles, amount: "-1", window: { kind: fortnight }, mode: polite, thresholds: ["0.8"] }
-              - { code: b, scope: acme/research, meter: spend, amount: "9999999999", window: { kind: rate, every: minute } }
+              - { code: a, scope: acme, meter: miracles, amount: "-1", window: { kind: fortnight }, mode: polite, thresholds: ["1.8", many] }
+              - { code: b, scope: acme/research, meter: spend, amount: "9999999999", window: { kind: month, starts_on: "32" }, hold: forever, each: team }
+              - { code: g, scope: other, meter: spend, amount: "9999999999", window: { kind: month } }
+              - { code: c, scope: acme, meter: concurrency, amount: "8", window: { kind: day }, selector: { endpoints: [fax] } }
+              - { code: d, scope: acme/research/ada, meter: requests, amount: "5.5", window: { kind: rate, every: minute, burst: lots }, overrides: nothing }
+              - { code: d, scope: acme/research/ada, meter: requests, amount: "5", window: { kind: rate, every: second }, overrides: nothing }
+              - { code: d, scope: acme, meter: requests, amount: "5", window: { kind: rate, every: second } }
+              - { code: e, scope: acme, each: user, meter: requests, amount: "5", window: { kind: day } }
+              - { code: f, scope: acme/research/ada, meter: requests, amount: "5", window: { kind: month }, overrides: e }
             prices:
               unknown: free
               models: { gpt-4o-mini: { provider: openai, input: cheap, output: "-1" } }
@@ -55,7 +63,9 @@ public sealed class StartTests
         {
             "Limits__HoldDeadline", "Spool__Durability", "Upstream__Timeout", "Events__Sink: 'pigeon'", "upstreams.openai.protocol: 'telepathy'", "base_url: 'ftp://x'",
             "NOT_SET_ANYWHERE is not set", "upstreams.openai.models", "aliases", "timezone: 'Mars/Olympus'", "currency: 'DOLLARS'", "keys.short", "keys.lost.scope: 'acme/nowhere'",
-            "limits.a.meter: 'miracles'", "limits.a.mode: 'polite'", "limits.a.window.kind: 'fortnight'", "limits.a.thresholds", "limits.b.window.kind", "prices.unknown: 'free'",
+            "limits.a.meter: 'miracles'", "limits.a.mode: 'polite'", "limits.a.window.kind: 'fortnight'", "limits.a.thresholds: '1.8'", "limits.a.thresholds: 'many'", "limits.a.amount: '-1'",
+            "limits.g.amount: 9999999999", "limits.b.window.starts_on: '32'", "limits.b.hold: 'forever'", "limits.b.each: 'team'", "limits.c.window: concurrency has none", "limits.c.selector.endpoints: 'fax'",
+            "limits.d.amount: 5.5", "limits.d.window.burst: 'lots'", "limits.d.overrides: 'nothing' is not the code", "code 'd' stands twice", "limits.f.overrides: counts something else than 'e'", "prices.unknown: 'free'",
             "gpt-4o-mini.input: 'cheap'",
         })
             output.ShouldContain(expected);

@@ -1,7 +1,8 @@
 using Garnet;
+using Microsoft.Extensions.Logging.Abstractions;
+using Quota.Gateway.ControlPlane;
 using Quota.Gateway.Limits;
-using Quota.Gateway.Limits.Kinds;
-using Quota.Shared.ControlPlane;
+using Quota.Gateway.Limits.Store;
 using Quota.TestKit;
 using StackExchange.Redis;
 
@@ -33,8 +34,14 @@ public abstract class StoreFixture : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    internal QuotaStore Store(GatewayClock? clock = null, TimeSpan? deadline = null, string instance = "test") =>
-        new(Connection, deadline is null ? Options : Options with { HoldDeadline = deadline.Value }, clock ?? new GatewayClock(TimeProvider.System), new GatewayIdentity(instance));
+    /// <summary>A gateway's view of the store: its own instance, epoch book and clock.</summary>
+    internal QuotaStore Store(GatewayClock? clock = null, TimeSpan? deadline = null, string instance = "test", EpochBook? book = null, StoreEvents? events = null)
+    {
+        var (options, time) = (deadline is null ? Options : Options with { HoldDeadline = deadline.Value }, clock ?? new GatewayClock(TimeProvider.System));
+        return new QuotaStore(new StoreConnection(Connection, options, time), book ?? new EpochBook(null), options, time, new GatewayIdentity(instance), events ?? Events());
+    }
+
+    internal static StoreEvents Events() => new(NullLogger<StoreEvents>.Instance);
 }
 
 /// <summary>Redis 7, the reference.</summary>
@@ -49,6 +56,20 @@ public sealed class RedisFixture : StoreFixture
     }
 
     protected override ValueTask StopAsync() => _server.DisposeAsync();
+}
+
+/// <summary>Three masters: an org's keys lie together, orgs lie apart.</summary>
+public sealed class ClusterFixture : StoreFixture
+{
+    private RedisCluster _cluster = null!;
+
+    protected override async Task<string> StartAsync()
+    {
+        _cluster = await RedisCluster.StartAsync();
+        return _cluster.ConnectionString;
+    }
+
+    protected override ValueTask StopAsync() => _cluster.DisposeAsync();
 }
 
 /// <summary>Garnet in transaction mode, as the launcher embeds it.</summary>
@@ -69,21 +90,4 @@ public sealed class GarnetFixture : StoreFixture
         _server.Dispose();
         return ValueTask.CompletedTask;
     }
-}
-
-/// <summary>Makes limits for tests.</summary>
-internal static class Some
-{
-    public static string Org() => Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16));
-
-    public static Limit Spend(string org, decimal amount, string node = "node", string code = "month", string zone = "UTC") =>
-        Limit(org, node, code, new SpendLimit(), new LimitTerms { Meter = Meters.Spend, Amount = amount, Currency = "USD", Window = new LimitWindow { Kind = "month", Timezone = zone } });
-
-    public static Limit Rate(string org, decimal amount, string every = "minute", long? burst = null, string node = "node", string code = "rpm") =>
-        Limit(org, node, code, new RequestLimit(), new LimitTerms { Meter = Meters.Requests, Amount = amount, Window = new LimitWindow { Kind = "rate", Every = every, Burst = burst } });
-
-    public static Guid Id() => Guid.CreateVersion7(TimeProvider.System.GetUtcNow());
-
-    private static Limit Limit(string org, string node, string code, ILimitKind kind, LimitTerms terms) =>
-        new(new SnapshotLimit { Code = code, OrgId = org, NodeId = node, Scope = "acme", Terms = terms }, new SnapshotOrg(org, "acme", "UTC", "USD"), kind);
 }

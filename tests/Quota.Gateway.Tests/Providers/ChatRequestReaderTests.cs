@@ -1,5 +1,7 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using CsCheck;
 using Quota.Gateway.Providers;
 using Quota.Gateway.Providers.OpenAi;
 
@@ -21,7 +23,7 @@ public sealed class ChatRequestReaderTests
     {
         var request = Read(body);
         request.HidesUsage.ShouldBeTrue();
-        var (sent, asked) = (JsonElement.Parse(request.Body.Span), JsonElement.Parse(body));
+        var (sent, asked) = (JsonElement.Parse(SplicedBodyTests.Text(request.Body)), JsonElement.Parse(body));
         sent.GetProperty("stream_options").GetProperty("include_usage").GetBoolean().ShouldBeTrue();
         sent.EnumerateObject().Count(field => field.Name == "stream_options").ShouldBe(1);
         foreach (var field in asked.EnumerateObject().Where(field => field.Name != "stream_options"))
@@ -36,7 +38,8 @@ public sealed class ChatRequestReaderTests
     {
         var request = Read(body);
         request.HidesUsage.ShouldBeFalse();
-        Encoding.UTF8.GetString(request.Body.Span).ShouldBe(body);
+        SplicedBodyTests.Text(request.Body).ShouldBe(body);
+        request.Body.Edits.Length.ShouldBe(0);
     }
 
     [Fact]
@@ -46,5 +49,122 @@ public sealed class ChatRequestReaderTests
         (request.OutputBound, request.Choices, request.HasMedia).ShouldBe((9, 3, true));
         Read("""{"model":"m","max_tokens":null,"messages":[{"content":"image_url"}]}""").ShouldSatisfyAllConditions(
             it => it.OutputBound.ShouldBeNull(), it => it.HasMedia.ShouldBeFalse());
+    }
+
+    [Theory]
+    [InlineData("""{"model":"m"}""", """{"model":"m","max_completion_tokens":7}""")]
+    [InlineData("""{ "model":"m" }""", """{ "model":"m" ,"max_completion_tokens":7}""")]
+    [InlineData("""{"max_completion_tokens" : null,"model":"m"}""", """{"max_completion_tokens":7,"model":"m"}""")]
+    [InlineData("""{"max_tokens":null,"model":"m"}""", """{"max_completion_tokens":7,"model":"m"}""")]
+    [InlineData("""{"max_tokens":null,"max_completion_tokens":null,"model":"m"}""", """{"max_tokens":null,"max_completion_tokens":7,"model":"m"}""")]
+    [InlineData("""{"model":"m","stream":true}""", """{"model":"m","stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":7}""")]
+    [InlineData("""{"stream":true,"stream_options":{ },"max_tokens":null,"model":"m"}""", """{"stream":true,"stream_options":{"include_usage":true },"max_completion_tokens":7,"model":"m"}""")]
+    public void A_bound_goes_in_where_none_was_named(string body, string sent)
+    {
+        var request = Read(body);
+        request.OutputBound.ShouldBeNull();
+        SplicedBodyTests.Text(request.BodyWith(7)).ShouldBe(sent);
+        request.BodyWith(null).ShouldBe(request.Body);
+    }
+
+    [Theory]
+    [InlineData("""{"model":"m","max_tokens":5}""")]
+    [InlineData("""{"model":"m","max_tokens":5,"max_completion_tokens":null}""")]
+    public void A_bound_that_the_client_named_is_never_changed(string body)
+    {
+        var request = Read(body);
+        request.BoundPlace.ShouldBeNull();
+        Should.Throw<InvalidOperationException>(() => request.BodyWith(3));
+    }
+
+    [Theory]
+    [InlineData("max_tokens", "null", "5")]
+    [InlineData("max_completion_tokens", "5", "null")]
+    [InlineData("n", "null", "2")]
+    [InlineData("stream", "null", "true")]
+    [InlineData("stream_options", "null", "{}")]
+    [InlineData("model", "\"m\"", "\"m\"")]
+    public void A_field_that_stands_twice_is_refused_even_when_one_is_null(string field, string first, string second)
+    {
+        var model = field == "model" ? "" : "\"model\":\"m\",";
+        var body = "{" + model + $"\"{field}\":{first},\"{field}\":{second}" + "}";
+        ChatRequestReader.Read(Encoding.UTF8.GetBytes(body)).Refusal.ShouldBeOfType<Refusal.BadRequest>().Parameter.ShouldBe(field);
+    }
+
+    [Fact]
+    public void Images_are_counted_and_words_of_schemas_are_no_media()
+    {
+        var request = Read("""{"model":"m","messages":[{"content":[{"type":"image_url","image_url":{"url":"x"}},{"type":"text","text":"image_url"},{"type":"image_url","image\u005furl":{"url":"y"}}]},{"content":[{"type":"file","file":{}}]}]}""");
+        (request.Images, request.HasMedia).ShouldBe((2, true));
+        request = Read("""{"tools":[{"function":{"parameters":{"properties":{"file":{},"image_url":{}}}}}],"response_format":{"json_schema":{"schema":{"properties":{"input_audio":{}}}}},"model":"m"}""");
+        (request.Images, request.HasMedia).ShouldBe((0, false));
+    }
+
+    private static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
+
+    private static readonly Gen<string> Space = OneOf("", "", "", " ", "\n\t ", "\r\n");
+
+    private static readonly Gen<string> Word = OneOf("tick", "sa\\\"y", "ünïcode €", "\\u00e9\\n", "😀", "}{][,:", "\\\\", "max_tokens", "\\\"stream\\\":true");
+
+    /// <summary>Fields in any order with any white space; what of them matters is beside them.</summary>
+    private static readonly Gen<(string Body, bool Hides, bool HasBound)> Bodies =
+        from model in OneOf("m", "gpt-4o", "sa\\\"y", "ünï €", "\\u00e9", "😀}{")
+        from stream in OneOf<string?>(null, "true", "false", "null")
+        from options in OneOf<string?>(null, "null", "{}", "{ \n}", "{\"x\":[{}]}", "{\"include_usage\" : false}", "{\"x\":1,\"include_usage\":null}", "{\"include_usage\":true}")
+        from maxTokens in OneOf<string?>(null, null, "null", "17")
+        from maxCompletion in OneOf<string?>(null, null, "null", "23")
+        from words in Word.Array[0, 4]
+        from space in Space.Array[1, 12]
+        let fields = new[]
+        {
+            ("model", "\"" + model + "\""), ("stream", stream), ("stream_options", options), ("max_tokens", maxTokens), ("max_completion_tokens", maxCompletion),
+            ("messages", "[" + string.Join(',', words.Select(word => "{\"role\":\"user\",\"content\":\"" + word + "\",\"stream\":null,\"max_tokens\":[{\"n\":1}]}")) + "]"), ("temperature", "0.50"),
+        }.Where(field => field.Item2 is not null).ToArray()
+        from order in Gen.Shuffle(fields)
+        select (
+            Spaced(order, space), stream == "true" && options?.Contains("true", StringComparison.Ordinal) != true,
+            maxTokens is not (null or "null") || maxCompletion is not (null or "null"));
+
+    private static string Spaced((string Name, string? Value)[] fields, string[] space)
+    {
+        var i = 0;
+        string S() => space[i++ % space.Length];
+        return S() + "{" + string.Join(',', fields.Select(field => $"{S()}\"{field.Name}\"{S()}:{S()}{field.Value}{S()}")) + "}" + S();
+    }
+
+    [Fact]
+    public void What_is_sent_is_the_original_but_for_what_was_put_in()
+    {
+        Gen.Select(Bodies, Gen.Int[1, 60].Array[1, 20]).Sample((it, reads) =>
+        {
+            var request = Read(it.Body);
+            request.HidesUsage.ShouldBe(it.Hides);
+            (request.OutputBound is null).ShouldBe(!it.HasBound);
+
+            var expected = JsonNode.Parse(it.Body)!.AsObject();
+            if (it.Hides)
+            {
+                if (expected["stream_options"] is JsonObject options)
+                    options["include_usage"] = true;
+                else
+                    expected["stream_options"] = new JsonObject { ["include_usage"] = true };
+            }
+            long? bound = it.HasBound ? null : 4711;
+            if (bound is not null)
+            {
+                if (!expected.ContainsKey("max_completion_tokens"))
+                    expected.Remove("max_tokens");
+                expected["max_completion_tokens"] = bound;
+            }
+            var sent = SplicedBodyTests.Read(request.BodyWith(bound), reads).ToArray();
+            JsonNode.DeepEquals(JsonNode.Parse(sent, documentOptions: new() { AllowDuplicateProperties = false }), expected).ShouldBeTrue(Encoding.UTF8.GetString(sent));
+
+            // Nothing else was touched: without its edits it is the original, byte for byte.
+            foreach (var edit in request.BodyWith(bound).Edits)
+                edit.Insert.Length.ShouldBeGreaterThan(0);
+            request.Body.Original.Span.SequenceEqual(Encoding.UTF8.GetBytes(it.Body)).ShouldBeTrue();
+            ChatRequestReader.Read(sent).Request.ShouldNotBeNull().ShouldSatisfyAllConditions(
+                again => again.HidesUsage.ShouldBeFalse(), again => again.OutputBound.ShouldBe(bound ?? request.OutputBound), again => again.Model.ShouldBe(request.Model));
+        }, iter: 3000);
     }
 }

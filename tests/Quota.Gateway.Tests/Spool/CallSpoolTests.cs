@@ -18,7 +18,7 @@ public sealed class CallSpoolTests : IDisposable
     {
         options ??= Options();
         var folder = SpoolFolder.Open(options, TimeProvider.System);
-        return CallSpool.Open(options, folder.Identity, folder.Lock);
+        return CallSpool.Open(options, folder.Identity, folder.Lock, new TallyFile(options.Directory));
     }
 
     private static BeginRecord Begin(int words = 10) => new()
@@ -98,7 +98,7 @@ public sealed class CallSpoolTests : IDisposable
         for (var lost = 1; lost < 60; lost++)
         {
             File.WriteAllBytes(path, whole[..^lost]);
-            SpoolContents.Read(_folder.FullName).Unsettled.Keys.ShouldBe([first.Id]);
+            SpoolContents.Read(_folder.FullName, tallied: 0).Unsettled.Keys.ShouldBe([first.Id]);
         }
         using var again = Open();
         again.Recovered.Single().Begin.Id.ShouldBe(first.Id);
@@ -116,7 +116,7 @@ public sealed class CallSpoolTests : IDisposable
         var bytes = File.ReadAllBytes(path);
         bytes[bytes.Length / 2] ^= 1;
         File.WriteAllBytes(path, bytes);
-        var problem = Should.Throw<SpoolDamagedException>(() => SpoolContents.Read(_folder.FullName));
+        var problem = Should.Throw<SpoolDamagedException>(() => SpoolContents.Read(_folder.FullName, tallied: 0));
         problem.File.ShouldBe(path);
         problem.Offset.ShouldBeGreaterThan(0);
         File.ReadAllBytes(path).ShouldBe(bytes);   // nothing was cut away

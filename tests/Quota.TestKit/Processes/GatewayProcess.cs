@@ -10,9 +10,10 @@ public sealed class GatewayProcess : IAsyncDisposable
     public const string CredentialVariable = "STANDIN_PROVIDER_KEY";
 
     private readonly Dictionary<string, string?> _environment;
+    private readonly string _assembly;
     private CaptiveProcess? _process;
 
-    private GatewayProcess(Dictionary<string, string?> environment) => _environment = environment;
+    private GatewayProcess(Dictionary<string, string?> environment, string assembly) => (_environment, _assembly) = (environment, assembly);
 
     /// <summary>Its folder: <c>quota.yaml</c>, and below it the spool.</summary>
     public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("quota-gateway-");
@@ -33,11 +34,16 @@ public sealed class GatewayProcess : IAsyncDisposable
     public CaptiveProcess Process => _process ?? throw new InvalidOperationException("Not started.");
 
     /// <summary>Starts one with this <c>quota.yaml</c> and these settings, and waits until it is ready.</summary>
-    public static async Task<GatewayProcess> StartAsync(string quotaYaml, RedisServer redis, IReadOnlyDictionary<string, string?>? settings = null)
+    public static Task<GatewayProcess> StartAsync(string quotaYaml, RedisServer redis, IReadOnlyDictionary<string, string?>? settings = null) =>
+        StartAsync(quotaYaml, redis.ConnectionString, settings);
+
+    /// <summary>The same, on the store that a connection string names: a <see cref="RedisCluster"/>'s, or a Garnet's.</summary>
+    /// <param name="assembly">Another gateway than the built one, such as a copy with a planted fault.</param>
+    public static async Task<GatewayProcess> StartAsync(string quotaYaml, string redis, IReadOnlyDictionary<string, string?>? settings = null, string? assembly = null)
     {
-        var gateway = new GatewayProcess(new Dictionary<string, string?>(settings ?? new Dictionary<string, string?>()));
+        var gateway = new GatewayProcess(new Dictionary<string, string?>(settings ?? new Dictionary<string, string?>()), assembly ?? Repository.Assembly("Quota.Gateway"));
         await File.WriteAllTextAsync(gateway.QuotaFile, quotaYaml);
-        gateway._environment["ConnectionStrings__Redis"] = redis.ConnectionString;
+        gateway._environment["ConnectionStrings__Redis"] = redis;
         gateway._environment["Quota__File"] = gateway.QuotaFile;
         gateway._environment["Spool__Directory"] = gateway.SpoolFolder;
         gateway._environment.TryAdd(CredentialVariable, FakeProvider.DefaultCredential);
@@ -65,7 +71,7 @@ public sealed class GatewayProcess : IAsyncDisposable
         AdminUrl = $"http://127.0.0.1:{FreePort.Next()}";
         _environment["Urls"] = Url;
         _environment["Admin__Url"] = AdminUrl;
-        _process = CaptiveProcess.Start(new CaptiveCommand("dotnet", Repository.Assembly("Quota.Gateway")) { Environment = _environment, WorkingDirectory = Folder.FullName });
+        _process = CaptiveProcess.Start(new CaptiveCommand("dotnet", _assembly) { Environment = _environment, WorkingDirectory = Folder.FullName });
         if (waitUntilReady)
             await Eventually.TrueAsync("the gateway is ready", IsReadyAsync, detail: () => _process.Output);
     }

@@ -58,11 +58,13 @@ internal sealed class ChatAnswer
         return answer[..length];
     }
 
-    /// <summary>How many content chunks the answer has; a chunk carries an even share of the tokens.</summary>
-    public int Chunks => Math.Min(_call.OutputTokens, MaxChunks);
+    /// <summary>How many content chunks the answer has: as many tokens each as asked for, else an even share.</summary>
+    public int Chunks => _call.Chunk == 0 ? Math.Min(_call.OutputTokens, MaxChunks) : (_call.OutputTokens + _call.Chunk - 1) / _call.Chunk;
 
     /// <summary>Tokens sent when the first <paramref name="chunks"/> content chunks are.</summary>
-    public int TokensAfter(int chunks) => Chunks == 0 ? 0 : (int)((long)_call.OutputTokens * chunks / Chunks);
+    public int TokensAfter(int chunks) => Chunks == 0 ? 0
+        : _call.Chunk > 0 ? Math.Min(_call.OutputTokens, chunks * _call.Chunk)
+        : (int)((long)_call.OutputTokens * chunks / Chunks);
 
     public void WriteRole() =>
         WriteChunk("""[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}]"""u8);

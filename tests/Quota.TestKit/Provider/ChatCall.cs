@@ -34,10 +34,24 @@ internal sealed class ChatCall
     /// <summary>Milliseconds between two chunks, from <c>pace:n</c>.</summary>
     public int Pace { get; set; }
 
+    /// <summary>Tokens a chunk, from <c>chunk:n</c>; 0 shares them evenly over at most 32 chunks.</summary>
+    public int Chunk { get; set; }
+
+    /// <summary>Milliseconds before the answer begins, from <c>wait:n</c>.</summary>
+    public int Wait { get; set; }
+
+    /// <summary>When it came, and when the log counted it as running no more. The log's own, under its lock.</summary>
+    public DateTimeOffset Began { get; set; }
+
+    /// <inheritdoc cref="Began"/>
+    public DateTimeOffset? Ended { get; set; }
+
     /// <summary>What is wrong with the request, or null; answered with 400.</summary>
     public string? Complaint { get; set; }
 
-    public int OutputTokens => Math.Min(Reply ?? DefaultOutputTokens, Math.Min(Bound ?? MaxOutputTokens, MaxOutputTokens));
+    public int OutputTokens => Math.Min(Wanted, Math.Min(Bound ?? MaxOutputTokens, MaxOutputTokens));
 
-    public bool IsCappedByBound => Reply > Bound;
+    public bool IsCappedByBound => Wanted > Bound;
+
+    private int Wanted => Reply ?? DefaultOutputTokens;
 }

@@ -16,6 +16,19 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
     public async Task AnswerAsync(HttpContext context)
     {
         var call = new ChatCall { RequestId = context.Request.Headers["x-request-id"].ToString() };
+        log.Begun(call);
+        try
+        {
+            await AnswerAsync(context, call);
+        }
+        finally
+        {
+            log.Ended(call);
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, ChatCall call)
+    {
         try
         {
             await ReadAsync(context.Request.BodyReader, call);
@@ -62,18 +75,22 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
         return OpenAiError.WriteAsync(context, status, message, type, code);
     }
 
+    /// <summary>In the log from the start, since nobody knows when the caller goes; <see cref="ProviderLog.Running"/> tells that it went.</summary>
     private async Task HangAsync(HttpContext context, ChatCall call)
     {
-        log.Failed(call, 499);
-        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var registration = context.RequestAborted.Register(gone.SetResult);
-        await gone.Task;
+        log.Hanging(call);
+        await PauseAsync(context, Timeout.Infinite);
     }
 
-    private Task ServeAsync(HttpContext context, ChatCall call, string id)
+    private async Task ServeAsync(HttpContext context, ChatCall call, string id)
     {
+        if (call.Wait > 0 && !await PauseAsync(context, call.Wait))
+        {
+            log.Cut(call, 0, ProviderEnding.CallerGone);
+            return;
+        }
         var answer = new ChatAnswer(call, id, time.GetUtcNow().ToUnixTimeSeconds(), context.Response.BodyWriter);
-        return call.Stream ? StreamAsync(context, call, answer) : JsonAsync(context, call, answer.Json());
+        await (call.Stream ? StreamAsync(context, call, answer) : JsonAsync(context, call, answer.Json()));
     }
 
     private async Task JsonAsync(HttpContext context, ChatCall call, byte[] answer)
@@ -82,7 +99,7 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
         context.Response.ContentLength = answer.Length;
         if (call.Fault == ProviderFault.Cut)
         {
-            log.Cut(call, 0);
+            log.Cut(call, 0, ProviderEnding.Cut);
             await context.Response.Body.WriteAsync(answer.AsMemory(0, answer.Length / 2));
             await CutAsync(context);
             return;
@@ -106,30 +123,33 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
             if (chunk > 0 && call.Pace == 0)
                 continue;
             await output.FlushAsync();
-            if (call.Pace > 0 && !await PauseAsync(context, call))
+            if (call.Pace > 0 && !await PauseAsync(context, call.Pace))
             {
-                log.Cut(call, answer.TokensAfter(chunk + 1));
+                log.Cut(call, answer.TokensAfter(chunk + 1), ProviderEnding.CallerGone);
                 return;
             }
         }
 
         if (call.Fault == ProviderFault.Cut)
         {
-            log.Cut(call, answer.TokensAfter(end));
+            log.Cut(call, answer.TokensAfter(end), ProviderEnding.Cut);
             await output.FlushAsync();
             await CutAsync(context);
             return;
         }
 
         answer.WriteEnd();
-        log.Completed(call);
+        if (context.RequestAborted.IsCancellationRequested)
+            log.Cut(call, call.OutputTokens, ProviderEnding.CallerGone);
+        else
+            log.Completed(call);
         await output.FlushAsync();
     }
 
     /// <summary>False when the caller went meanwhile.</summary>
-    private async Task<bool> PauseAsync(HttpContext context, ChatCall call)
+    private async Task<bool> PauseAsync(HttpContext context, int milliseconds)
     {
-        await Task.Delay(TimeSpan.FromMilliseconds(call.Pace), time, context.RequestAborted)
+        await Task.Delay(TimeSpan.FromMilliseconds(milliseconds), time, context.RequestAborted)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return !context.RequestAborted.IsCancellationRequested;
     }

@@ -124,6 +124,10 @@ internal static class ChatReader
             call.Reply = reply;
         else if (word.StartsWith("pace:"u8) && Utf8Parser.TryParse(word[5..], out int pace, out used) && used == word.Length - 5)
             call.Pace = Math.Clamp(pace, 0, 10_000);
+        else if (word.StartsWith("wait:"u8) && Utf8Parser.TryParse(word[5..], out int wait, out used) && used == word.Length - 5)
+            call.Wait = Math.Clamp(wait, 0, 60_000);
+        else if (word.StartsWith("chunk:"u8) && Utf8Parser.TryParse(word[6..], out int chunk, out used) && used == word.Length - 6)
+            call.Chunk = Math.Max(chunk, 0);
         else if (word.SequenceEqual("fault:500"u8))
             call.Fault = ProviderFault.Error500;
         else if (word.SequenceEqual("fault:429"u8))

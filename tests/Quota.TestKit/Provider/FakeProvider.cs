@@ -7,8 +7,9 @@ namespace Quota.TestKit;
 /// An OpenAI-shaped model server: <c>POST /v1/chat/completions</c> (JSON and SSE), <c>GET /v1/models</c>, and its own log under
 /// <c>GET /_log/totals</c> and <c>GET /_log/entries?after=</c>. One word of the prompt is one input token, and these words are obeyed
 /// (and counted) wherever they stand: <c>reply:n</c> answer with n tokens (default 16; never more than the bound of the request);
-/// <c>pace:n</c> n ms between two chunks; <c>fault:500</c>, <c>fault:429</c>; <c>fault:hang</c> never answer; <c>fault:cut</c> end the
-/// connection half-way; <c>fault:no-usage</c> do not report usage. Disposing stops it.
+/// <c>chunk:n</c> n tokens a chunk; <c>pace:n</c> n ms between two chunks; <c>wait:n</c> n ms before the answer begins;
+/// <c>fault:500</c>, <c>fault:429</c>; <c>fault:hang</c> never answer; <c>fault:cut</c> end the connection half-way;
+/// <c>fault:no-usage</c> do not report usage. Disposing stops it.
 /// </summary>
 public sealed class FakeProvider : IAsyncDisposable
 {
@@ -28,7 +29,7 @@ public sealed class FakeProvider : IAsyncDisposable
     /// <summary>Starts one on 127.0.0.1; port 0 takes a free one.</summary>
     public static async Task<FakeProvider> StartAsync(int port = 0, string credential = DefaultCredential, TimeProvider? time = null)
     {
-        var log = new ProviderLog();
+        var log = new ProviderLog(time);
         var app = LoopbackHost.Build(port);
         var chat = new ChatEndpoint(log, time ?? TimeProvider.System);
         var authorization = "Bearer " + credential;
@@ -36,6 +37,9 @@ public sealed class FakeProvider : IAsyncDisposable
         await app.StartAsync();
         return new FakeProvider(app, log) { BaseUrl = LoopbackHost.UrlOf(app) };
     }
+
+    /// <summary>How many output tokens lie in this text of its: an answer, a chunk, or raw bytes of a stream as far as they came.</summary>
+    public static int TokensIn(string text) => text.AsSpan().Count("tick");
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _app.DisposeAsync();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 
 namespace Quota.TestKit;
@@ -9,7 +10,11 @@ internal static class LogEndpoint
 {
     private const int PageSize = 5_000;
     private static readonly string[] Models = ["gpt-4o-mini", "gpt-4o"];
-    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions SnakeCase = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
 
     public static Task AnswerAsync(HttpContext context, ProviderLog log)
     {
@@ -18,7 +23,8 @@ internal static class LogEndpoint
         if (context.Request.Path != "/_log/entries")
             return OpenAiError.WriteAsync(context, 404, "Only /_log/totals and /_log/entries.", "invalid_request_error", null);
         long.TryParse(context.Request.Query["after"], NumberStyles.None, CultureInfo.InvariantCulture, out var after);
-        return WriteAsync(context, new { Entries = log.Entries(after, PageSize) });
+        var entries = context.Request.Query["request_id"].ToString() is { Length: > 0 } id ? log.Find(id) : log.Entries(after, PageSize);
+        return WriteAsync(context, new { Entries = entries });
     }
 
     public static Task ModelsAsync(HttpContext context) => WriteAsync(context, new

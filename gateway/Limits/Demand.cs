@@ -1,0 +1,41 @@
+using Quota.Shared.Pricing;
+
+namespace Quota.Gateway.Limits;
+
+/// <summary>The most that one request can use.</summary>
+internal sealed record Demand
+{
+    public required long InputTokens { get; init; }
+
+    /// <summary>How many answers it asks for; each may have the output below.</summary>
+    public required long Choices { get; init; }
+
+    /// <summary>The most output tokens of each answer: the client's bound, else the model's maximum, else the configured ceiling.</summary>
+    public required long Output { get; init; }
+
+    /// <summary>Whether the client named that bound: then it is never lowered.</summary>
+    public required bool IsNamed { get; init; }
+
+    /// <summary>Whether text flows, no output is hidden, and the answer can end early: only then may a hold grow stepwise.</summary>
+    public required bool CanGrow { get; init; }
+
+    public required PriceFunction Price { get; init; }
+
+    public long Images { get; init; }
+
+    public long BytesIn { get; init; }
+
+    /// <summary>A named unit's exact count before the call.</summary>
+    public long Unit(string name) => name switch { "images" => Images, "bytes_in" => BytesIn, _ => 0 };
+}
+
+/// <summary>The worst case on one counter in its units, as a line over output tokens; exact, finer than a unit.</summary>
+internal readonly record struct WorstCase(decimal Fixed, decimal PerOutputToken)
+{
+    /// <summary>Whole units that cover this much output.</summary>
+    /// <exception cref="OverflowException">More than a decimal holds.</exception>
+    public decimal At(decimal outputTokens) => decimal.Ceiling(Fixed + PerOutputToken * outputTokens);
+
+    /// <summary>The most output tokens that fit into the room; below 0 when not even the input does, null when output does not matter.</summary>
+    public decimal? Fitting(long room) => PerOutputToken > 0 ? decimal.Floor((room - Fixed) / PerOutputToken) : null;
+}

@@ -1,0 +1,42 @@
+-- charge: counts a call that was admitted while the store was away (grace, open), so that no hold exists. Everything it used is `over`.
+-- Safe to resend: found by request id.
+--
+-- args  request id, its hold's position in KEYS, number of counters, position of each in KEYS, receipt, then four per counter:
+--       kind (with its window's start), ms at which its key expires on Redis's clock ('' = never), whole units, billionths
+-- reply settled, then per counter the whole units added · held · reaped (a hold was made after all, by a reserve that got no answer:
+--       release it first)
+
+function ops.charge()
+  local rid, key = arg(), KEYS[num()]
+  local hold = load_hold(key)
+  local receipt, first = arg(), p
+  p = p + 4 * #hold.counters
+  if hold.state == 'settled' then return hold.reply end
+  if hold.state and hold.state ~= 'released' then return hold.state end
+  local reply, names = { 'settled' }, {}
+  for i, counter_key in ipairs(hold.counters) do
+    local a = first + (i - 1) * 4
+    local c, kind, ends, whole, frac = counter(counter_key), ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
+    local letter = kind_of(kind)
+    local ceiling = frac > 0 and whole + 1 or whole
+    names[i], reply[i + 1] = string.sub(counter_key, -32), '0'
+    if letter == 'r' then
+      drain_as(c, kind)
+      c.live = c.live + ceiling
+      c.ttl = tonumber(outlives)
+      reply[i + 1] = text(ceiling)
+    elseif letter == 'c' then
+      reply[i + 1] = text(add_live(c, whole, frac))
+      if ends == '' then c.forever = true elseif not c.exists then c.ends = tonumber(ends) end
+      if ceiling > 0 then
+        c.over = c.over + ceiling
+        c.over_dirty = true
+        reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. names[i] .. ' ' .. start_of(kind) .. ' ' .. rid .. ' ' .. text(ceiling)
+      end
+    end
+  end
+  local answer = table.concat(reply, ' ')
+  redis.call('HSET', key, 'state', 'settled', 'owner', ARGV[3], 'counters', table.concat(names, ' '), 'receipt', receipt, 'reply', answer)
+  redis.call('PEXPIRE', key, receipts)
+  return answer
+end

@@ -1,0 +1,75 @@
+using System.Collections.Concurrent;
+using Quota.Gateway.ControlPlane;
+using Quota.Gateway.Limits.Store;
+using StackExchange.Redis;
+
+namespace Quota.Gateway.Limits;
+
+/// <summary>
+/// Writes the seeds of the control snapshot into the counters that need one: a limit that is younger than its window counts from what was
+/// used before it, or not at all. Until a seed is there the script answers unseeded, so nothing here is urgent for safety.
+/// </summary>
+internal sealed class SeedJob(QuotaStore store, CurrentControl control, GatewayClock clock, ILogger<SeedJob> log) : BackgroundService
+{
+    private readonly ConcurrentDictionary<(string Counter, long Version, string? Epoch), bool> _written = new();
+    private ControlState? _seen;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await SeedAsync();
+            }
+            catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
+            {
+                log.StoreSilent(problem.Message);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Writes a state's seeds before it comes into force, so that a young limit bites with what was used before it, and not with a refusal.
+    /// A store that is away changes nothing: then the script refuses until the seed is there.
+    /// </summary>
+    public async Task WriteAheadAsync(ControlState state)
+    {
+        try
+        {
+            await WriteAsync(state);
+        }
+        catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
+        {
+            log.StoreSilent(problem.Message);
+        }
+    }
+
+    private async Task SeedAsync()
+    {
+        if (control.Now is not { } state)
+            return;
+        if (!ReferenceEquals(_seen, state))
+        {
+            _seen = state;
+            foreach (var it in _written.Keys.Where(it => !state.Counters.Any(counter => counter.Seeds.Count > 0 && counter.WindowsAt(store.NowMs).Current == it.Counter)))
+                _written.TryRemove(it, out _);
+        }
+        await WriteAsync(state);
+    }
+
+    private async Task WriteAsync(ControlState state)
+    {
+        foreach (var counter in state.Counters)
+        {
+            if (counter.Seeds.Count == 0)
+                continue;
+            var window = counter.WindowsAt(store.NowMs);
+            if (counter.SeedOf(window.Start) is not { } seed || _written.ContainsKey((window.Current, seed.Version, store.Lane(counter.OrgId).EpochId)))
+                continue;
+            await store.SeedAsync(counter.OrgId, window.Current, seed.Used, seed.Version, window.Middle == long.MaxValue ? null : window.Middle);
+            _written.TryAdd((window.Current, seed.Version, store.Lane(counter.OrgId).EpochId), true);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Quota.Shared.Hosting;
+using StackExchange.Redis;
+
+namespace Quota.Gateway.Limits.Store;
+
+/// <summary>
+/// The only file that talks to Redis. Scripts are fixed texts, called by their hash; replies are data, never error texts. A call that
+/// gets no answer in time throws, and nobody may take that for a yes.
+/// </summary>
+internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOptions options, GatewayClock clock)
+{
+    private static readonly string[] Ops = ["reserve", "settle", "release", "extend", "reap", "charge", "put"];
+
+    public static readonly StoreScript Batch = new(string.Join('\n', ["counters", .. Ops, "batch"]));
+    public static readonly StoreScript Epoch = new("epoch");
+
+    private long _skewMs;
+
+    private IDatabase Database => redis.GetDatabase();
+
+    public bool IsConnected => redis.IsConnected;
+
+    /// <summary>Redis's clock as last seen, without a test clock's offset, Unix milliseconds.</summary>
+    public long RealNowMs => clock.RealNow.ToUnixTimeMilliseconds() + Volatile.Read(ref _skewMs);
+
+    /// <summary>The time that chooses windows, as far as is known here: Redis's, moved by a test clock.</summary>
+    public long NowMs => RealNowMs + (clock.OffsetMs ?? 0);
+
+    public long? OffsetMs => clock.OffsetMs;
+
+    /// <summary>Learns Redis's clock from a time that a script answered.</summary>
+    public void Learn(long atMs) => Volatile.Write(ref _skewMs, atMs - (clock.OffsetMs ?? 0) - clock.RealNow.ToUnixTimeMilliseconds());
+
+    /// <summary>Runs a script once.</summary>
+    /// <exception cref="RedisException">No usable answer.</exception>
+    /// <exception cref="TimeoutException">No answer within <c>Limits__RedisTimeout</c>: unknown whether it ran.</exception>
+    public async Task<string[]> EvaluateAsync(StoreScript script, RedisKey[] keys, RedisValue[] arguments)
+    {
+        RedisResult result;
+        try
+        {
+            result = await Database.ScriptEvaluateAsync(script.Hash, keys, arguments).WaitAsync(options.RedisTimeout);
+        }
+        catch (RedisServerException problem) when (problem.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
+        {
+            // A server that was restarted has forgotten its scripts. The guards inside look at whether it has forgotten more.
+            result = await Database.ScriptEvaluateAsync(script.Text, keys, arguments).WaitAsync(options.RedisTimeout);
+        }
+        return (string[])((string?[]?)result ?? throw new RedisException("the script answered nothing"))!;
+    }
+
+    public Task<RedisValue[]> HashAsync(string key, params RedisValue[] fields) => Database.HashGetAsync(key, fields).WaitAsync(options.RedisTimeout);
+
+    public Task<HashEntry[]> HashAsync(string key) => Database.HashGetAllAsync(key).WaitAsync(options.RedisTimeout);
+
+    /// <summary>Members of a sorted set, lowest score first.</summary>
+    public Task<RedisValue[]> LowestAsync(string key, long highestScore, int most) =>
+        Database.SortedSetRangeByScoreAsync(key, stop: highestScore, take: most).WaitAsync(options.RedisTimeout);
+
+    /// <summary>The first entries of a list.</summary>
+    public Task<RedisValue[]> FirstAsync(string key, int most) => Database.ListRangeAsync(key, 0, most - 1).WaitAsync(options.RedisTimeout);
+
+    /// <summary>Takes entries out of a list, wherever they stand; those that are gone already are no mistake.</summary>
+    public Task RemoveAsync(string key, IReadOnlyList<RedisValue> entries) =>
+        Task.WhenAll(entries.Select(entry => Database.ListRemoveAsync(key, entry, 1))).WaitAsync(options.RedisTimeout);
+
+    /// <summary>What each primary server says of itself: sections server, replication and memory of INFO.</summary>
+    public async Task<IReadOnlyList<ServerInfo>> ServersAsync()
+    {
+        List<ServerInfo> servers = [];
+        foreach (var server in redis.GetServers().Where(server => server.IsConnected))
+        {
+            var info = (await server.InfoAsync().WaitAsync(options.RedisTimeout)).SelectMany(section => section).ToLookup(pair => pair.Key, pair => pair.Value);
+            servers.Add(new ServerInfo(server.EndPoint, info["run_id"].FirstOrDefault() ?? "", info["master_replid"].FirstOrDefault() ?? "",
+                info["role"].FirstOrDefault() ?? "master", info["maxmemory_policy"].FirstOrDefault() ?? "noeviction"));
+        }
+        return servers;
+    }
+}
+
+/// <summary>A server as it describes itself.</summary>
+internal sealed record ServerInfo(EndPoint Address, string RunId, string ReplicationId, string Role, string EvictionPolicy)
+{
+    /// <summary>Replicas of a cluster are no concern of ours; a server that we write to and that became one is (it answers READONLY).</summary>
+    public bool IsPrimary => Role != "slave";
+}
+
+/// <summary>A script and its SHA-1, by which Redis knows it once it was sent.</summary>
+internal sealed class StoreScript
+{
+    [SuppressMessage("Security", "CA5350", Justification = "The name that Redis itself gives a script; it protects nothing.")]
+    public StoreScript(string files)
+    {
+        Text = string.Join('\n', files.Split('\n').Select(file => EmbeddedText.Read(typeof(StoreScript).Assembly, $"Limits/Scripts/{file}.lua")));
+        Hash = SHA1.HashData(Encoding.UTF8.GetBytes(Text));
+    }
+
+    public string Text { get; }
+
+    public byte[] Hash { get; }
+}

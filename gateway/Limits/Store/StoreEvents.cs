@@ -1,0 +1,24 @@
+namespace Quota.Gateway.Limits.Store;
+
+/// <summary>What lanes tell the rest of the room. Filled in by those who listen, before the first call.</summary>
+internal sealed class StoreEvents(ILogger<StoreEvents> log)
+{
+    /// <summary>Rebuilds an org's counters from what this gateway knows.</summary>
+    public Func<OrgLane, Task> RebuildAsync { get; set; } = lane => throw new StoreClosedException($"nothing to rebuild {lane.OrgId} from");
+
+    /// <summary>Facts of an org are waiting in the store.</summary>
+    public Action<string> Told { get; set; } = _ => { };
+
+    /// <summary>A guard failed.</summary>
+    public Action<string> GuardFailed { get; set; } = _ => { };
+
+    public void Suspected(string orgId, string guard)
+    {
+        log.CountersSuspect(orgId, guard);
+        GuardFailed(guard);
+    }
+
+    public void Rebuilt(string orgId, int entries) => log.CountersRebuilt(orgId, entries);
+
+    public void NotReopened(string orgId, Exception problem) => log.NotReopened(orgId, problem.GetType().Name, problem.Message);
+}

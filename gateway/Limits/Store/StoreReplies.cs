@@ -1,0 +1,76 @@
+using StackExchange.Redis;
+
+namespace Quota.Gateway.Limits.Store;
+
+internal enum StoreOutcome
+{
+    Held,
+    Refused,
+
+    /// <summary>A window began before anybody counted on it, and its seed is not there.</summary>
+    Unseeded,
+}
+
+/// <summary>What the script said to a reserve.</summary>
+/// <param name="Output">Output tokens of each answer that are held for, or were asked for at least.</param>
+internal sealed record StoreReserve(StoreOutcome Outcome, DateTimeOffset At, long Output, IReadOnlyList<HeldCounter> Counters)
+{
+    /// <summary>For unseeded: which counter.</summary>
+    public int Counter { get; init; }
+}
+
+internal enum ExtendOutcome
+{
+    Held,
+
+    /// <summary>It does not fit: the hold is as it was, its deadline renewed.</summary>
+    Full,
+
+    /// <summary>It was reaped, and does not fit any more.</summary>
+    Reaped,
+
+    /// <summary>It has ended, or the store does not know it.</summary>
+    Over,
+}
+
+/// <summary>A hold as stored: <c>held</c>, <c>settled</c>, <c>released</c> or <c>reaped</c>; the receipt is there once settled.</summary>
+internal sealed record StoredHold(string State, string Owner, IReadOnlyList<string> Counters, IReadOnlyList<long> Quantities, byte[]? Receipt);
+
+/// <summary>A counter as stored.</summary>
+internal sealed record StoredCounter(long Live, long Fraction, long Seed, bool IsSeeded, long Held, long Over)
+{
+    public static readonly RedisValue[] Fields = ["live", "frac", "seed", "seedv", "held", "over", "t", "rem"];
+
+    public long Used => Live + Seed;
+
+    public static StoredCounter Read(RedisValue[] values) =>
+        new((long)values[0], (long)values[1], (long)values[2], !values[3].IsNull, (long)values[4], (long)values[5]);
+
+    /// <summary>With a rate's use drained up to now.</summary>
+    public static StoredCounter Read(RedisValue[] values, LimitCounter counter, long nowMs)
+    {
+        var stored = Read(values);
+        if (!counter.Window.IsRate || values[6].IsNull || nowMs <= (long)values[6])
+            return stored;
+        var drained = ((decimal)(nowMs - (long)values[6]) * counter.Speaker.Amount + (long)values[7]) / counter.Window.PeriodMs;
+        return stored with { Live = Math.Max(0, stored.Live - (long)Math.Min(drained, long.MaxValue)) };
+    }
+}
+
+/// <summary>Reads a reply's words, one after the other.</summary>
+internal ref struct ReplyReader(string reply)
+{
+    private ReadOnlySpan<char> _rest = reply;
+
+    public readonly bool HasMore => !_rest.IsEmpty;
+
+    public ReadOnlySpan<char> Word()
+    {
+        var space = _rest.IndexOf(' ');
+        var word = space < 0 ? _rest : _rest[..space];
+        _rest = space < 0 ? default : _rest[(space + 1)..];
+        return word;
+    }
+
+    public long Number() => long.Parse(Word(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,80 @@
+using Quota.TestKit;
+
+namespace Quota.EndToEnd.Tests.Sdks;
+
+/// <summary>
+/// A stand-alone gateway in front of the demo provider, with a counting proxy in front of it: what an SDK is pointed at. A user and a
+/// key for each kind of refusal, so that tests do not touch each other's limits.
+/// </summary>
+public sealed class SdkScene : IAsyncLifetime
+{
+    /// <summary>Nothing stands in its way.</summary>
+    public const string Free = "qk_sdk_free_0123456789";
+
+    /// <summary>One request a second, one at once.</summary>
+    public const string Brisk = "qk_sdk_brisk_0123456789";
+
+    /// <summary>One request a minute, one at once.</summary>
+    public const string Slow = "qk_sdk_slow_0123456789";
+
+    /// <summary>One request a month: a budget.</summary>
+    public const string Poor = "qk_sdk_poor_0123456789";
+
+    /// <summary>A millionth of a dollar a month: no call ever fits that asks for more than one token.</summary>
+    public const string Tiny = "qk_sdk_tiny_0123456789";
+
+    /// <summary>May use gpt-4o-mini alone.</summary>
+    public const string Narrow = "qk_sdk_narrow_0123456789";
+
+    private RedisServer _redis = null!;
+    private GatewayProcess _gateway = null!;
+    private CountingProxy _proxy = null!;
+
+    public FakeProvider Provider { get; private set; } = null!;
+
+    /// <summary>The one thing that a caller changes.</summary>
+    public string BaseUrl => _proxy.Url + "/v1";
+
+    public string Output => _gateway.Process.Output;
+
+    /// <summary>What reached the gateway with this key.</summary>
+    public IReadOnlyList<Attempt> Attempts(string key) => _proxy.AttemptsOf(key);
+
+    public async ValueTask InitializeAsync()
+    {
+        _redis = await RedisServer.StartAsync();
+        Provider = await FakeProvider.StartAsync();
+        _gateway = await GatewayProcess.StartAsync(Yaml(Provider), _redis);
+        _proxy = await CountingProxy.StartAsync(_gateway.Url);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _proxy.DisposeAsync();
+        await _gateway.DisposeAsync();
+        await Provider.DisposeAsync();
+        await _redis.DisposeAsync();
+    }
+
+    private static string Yaml(FakeProvider provider) => GatewayProcess.Upstream(provider) + $$"""
+        orgs:
+          acme: { timezone: Europe/Berlin, currency: USD, teams: { sdk: { users: [free, brisk, slow, poor, tiny, narrow] } } }
+        keys:
+          - { name: free, secret: {{Free}}, scope: acme/sdk/free }
+          - { name: brisk, secret: {{Brisk}}, scope: acme/sdk/brisk }
+          - { name: slow, secret: {{Slow}}, scope: acme/sdk/slow }
+          - { name: poor, secret: {{Poor}}, scope: acme/sdk/poor }
+          - { name: tiny, secret: {{Tiny}}, scope: acme/sdk/tiny }
+          - { name: narrow, secret: {{Narrow}}, scope: acme/sdk/narrow, models: ["gpt-4o-mini"] }
+        limits:
+          - { code: acme-month, scope: acme, meter: spend, amount: "1000.00", window: { kind: month }, mode: hard }
+          - { code: brisk-rps, scope: acme/sdk/brisk, meter: requests, amount: "1", window: { kind: rate, every: second, burst: 1 }, mode: hard }
+          - { code: slow-rpm, scope: acme/sdk/slow, meter: requests, amount: "1", window: { kind: rate, every: minute, burst: 1 }, mode: hard }
+          - { code: poor-month, scope: acme/sdk/poor, meter: requests, amount: "1", window: { kind: month }, mode: hard }
+          - { code: tiny-month, scope: acme/sdk/tiny, meter: spend, amount: "0.000001", window: { kind: month }, mode: hard }
+        prices:
+          models:
+            gpt-4o-mini: { provider: openai, input: "0.15", cached_input: "0.075", output: "0.60", max_input_tokens: 128000, max_output_tokens: 16384 }
+            gpt-4o: { provider: openai, input: "2.50", output: "10.00", max_input_tokens: 128000, max_output_tokens: 16384 }
+        """;
+}

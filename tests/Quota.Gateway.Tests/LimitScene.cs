@@ -1,0 +1,115 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Quota.TestKit;
+
+namespace Quota.Gateway.Tests;
+
+/// <summary>A stand-alone gateway of a test's own, with the limits that it is about; Redis keeps its data over a restart.</summary>
+public sealed class LimitScene : IAsyncDisposable
+{
+    public const string Ada = "qk_test_ada_0123456789", Bob = "qk_test_bob_0123456789", Robot = "qk_test_robot_012345678";
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(30) };
+
+    public required RedisServer Redis { get; init; }
+
+    public required FakeProvider Provider { get; init; }
+
+    public required GatewayProcess Gateway { get; init; }
+
+    public static async Task<LimitScene> StartAsync(string limits, params (string Name, string Value)[] settings)
+    {
+        var (redis, provider) = (await RedisServer.StartAsync(appendOnly: true), await FakeProvider.StartAsync());
+        var gateway = await GatewayProcess.StartAsync(Yaml(provider, limits), redis, settings.ToDictionary(it => it.Name, it => (string?)it.Value));
+        return new LimitScene { Redis = redis, Provider = provider, Gateway = gateway };
+    }
+
+    /// <summary>Ada and Bob in research, a robot's key in product; 1 token in is 1 µUSD, 1 token out 2 µUSD.</summary>
+    public static string Yaml(FakeProvider provider, string limits) => GatewayProcess.Upstream(provider) + $$"""
+        orgs:
+          acme: { timezone: Asia/Kathmandu, currency: USD, teams: { research: { users: [ada, bob] }, product: {} } }
+        keys:
+          - { name: ada-laptop, secret: {{Ada}}, scope: acme/research/ada, environment: dev, tags: { project: apollo } }
+          - { name: bob-laptop, secret: {{Bob}}, scope: acme/research/bob, environment: prod }
+          - { name: robot, secret: {{Robot}}, scope: acme/product }
+        limits:
+        {{string.Join('\n', limits.Split('\n').Select(line => "  " + line.Trim()))}}
+        prices:
+          models:
+            gpt-4o-mini: { provider: openai, input: "1", output: "2", max_input_tokens: 128000, max_output_tokens: 16384, hidden_output: false }
+            gpt-4o: { provider: openai, input: "2.50", output: "10.00", max_input_tokens: 128000, max_output_tokens: 16384 }
+        """;
+
+    public Task ChangeAsync(string limits) => File.WriteAllTextAsync(Gateway.QuotaFile, Yaml(Provider, limits));
+
+    public async Task<Answer> PostAsync(string key, string words = "hello reply:5", string more = ",\"max_tokens\":10", string model = "gpt-4o-mini")
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Gateway.Url + "/v1/chat/completions")
+        {
+            Content = new StringContent($$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{words}}"}]{{more}}}""", Encoding.UTF8, "application/json"),
+        };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        using var response = await _http.SendAsync(request);
+        return new Answer(response.StatusCode, await response.Content.ReadAsStringAsync(),
+            response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase));
+    }
+
+    /// <summary>A limit as the admin port shows it; named with its scope where a default stands on several nodes.</summary>
+    public async Task<Standing> StandingAsync(string code, string? scope = null) =>
+        await TryStandingAsync(code, scope) ?? throw new InvalidOperationException($"limit {code} is not shown");
+
+    /// <summary>Null while it is not there, or the counters cannot be read.</summary>
+    public async Task<Standing?> TryStandingAsync(string code, string? scope = null)
+    {
+        using var response = await _http.GetAsync(Gateway.AdminUrl + "/admin/limits");
+        if (!response.IsSuccessStatusCode)
+            return null;
+        var limits = JsonElement.Parse(await response.Content.ReadAsStringAsync()).GetProperty("limits").EnumerateArray();
+        var found = limits.Where(limit => limit.GetProperty("limit").GetString() == code && (scope is null || limit.GetProperty("scope").GetString() == scope)).ToArray();
+        if (found is not [var limit])
+            return null;
+        decimal Number(string field) => decimal.Parse(limit.GetProperty(field).GetString()!, CultureInfo.InvariantCulture);
+        return new Standing(Number("used"), Number("held"), Number("over"));
+    }
+
+    /// <summary>Waits until every call that ended is settled.</summary>
+    public Task SettledAsync(string code, decimal used, string? scope = null)
+    {
+        Standing? last = null;
+        return Eventually.TrueAsync($"{code} stands at {used}", async () => (last = await TryStandingAsync(code, scope)) is { Held: 0 } it && it.Used == used, detail: () => $"{last}\n{Gateway.Process.Output}");
+    }
+
+    public async Task<(HttpStatusCode Status, JsonElement Body)> AdminAsync(string path, object? body = null)
+    {
+        using var response = await _http.PostAsync(Gateway.AdminUrl + path, new StringContent(body is null ? "" : JsonSerializer.Serialize(body), Encoding.UTF8, "application/json"));
+        return (response.StatusCode, JsonElement.Parse(await response.Content.ReadAsStringAsync()));
+    }
+
+    public Task<string> MetricsAsync() => _http.GetStringAsync(Gateway.AdminUrl + "/metrics");
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await Gateway.DisposeAsync();
+        await Provider.DisposeAsync();
+        await Redis.DisposeAsync();
+    }
+}
+
+/// <summary>An answer, read whole.</summary>
+public sealed record Answer(HttpStatusCode Status, string Text, IReadOnlyDictionary<string, string> Headers)
+{
+    public JsonElement Json => JsonElement.Parse(Text);
+
+    public string? Code => Json.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : null;
+
+    public JsonElement Quota => Json.GetProperty("quota");
+
+    public string? Header(string name) => Headers.GetValueOrDefault(name);
+}
+
+/// <summary>Where a limit stands.</summary>
+public sealed record Standing(decimal Used, decimal Held, decimal Over);

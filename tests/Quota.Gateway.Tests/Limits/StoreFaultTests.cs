@@ -1,0 +1,305 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
+using Quota.Gateway.Limits;
+using Quota.Gateway.Limits.Store;
+using Quota.Gateway.Spool;
+using Quota.Shared.Amounts;
+using Quota.TestKit;
+using StackExchange.Redis;
+
+namespace Quota.Gateway.Tests.Limits;
+
+/// <summary>
+/// A8: a store that was emptied, replaced, restarted, restored from an old copy, frozen or made a replica is noticed by the next reserve,
+/// and nothing is admitted on counters that are not whole.
+/// </summary>
+public sealed class StoreFaultTests : IAsyncLifetime
+{
+    private readonly string _org = Some.Org();
+    private RedisServer _redis = null!;
+    private readonly List<Gateway> _gateways = [];
+
+    public async ValueTask InitializeAsync() => _redis = await RedisServer.StartAsync(appendOnly: true);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var gateway in _gateways)
+            await gateway.DisposeAsync();
+        await _redis.DisposeAsync();
+    }
+
+    private async Task<Gateway> GatewayAsync(string instance)
+    {
+        var gateway = await Gateway.StartAsync(_redis, _org, instance);
+        _gateways.Add(gateway);
+        return gateway;
+    }
+
+    [Fact]
+    public async Task Emptied_it_is_rebuilt_from_the_calls_of_the_only_gateway()
+    {
+        var gateway = await GatewayAsync("a");
+        await gateway.CallAsync(quantity: 500, used: 300);
+        var running = await gateway.HoldAsync(200);
+        await _redis.FlushAllAsync();
+        await Should.ThrowAsync<StoreClosedException>(() => gateway.HoldAsync(1));
+        await gateway.OpenAsync();
+        (await gateway.StandingAsync()).ShouldBe((300, 200));
+        await gateway.EndAsync(running, 150);
+        (await gateway.StandingAsync()).ShouldBe((450, 0));
+        (await gateway.StandingAsync(gateway.Rate)).Used.ShouldBe(101);   // a rate begins full, the side that never admits too much; then the running call
+    }
+
+    [Fact]
+    public async Task Replaced_by_an_empty_one_on_the_same_port_it_is_rebuilt()
+    {
+        var gateway = await GatewayAsync("a");
+        await gateway.CallAsync(quantity: 500, used: 300);
+        await _redis.StartAgainEmptyAsync();
+        await gateway.OpenAsync();
+        (await gateway.StandingAsync()).ShouldBe((300, 0));
+    }
+
+    [Fact]
+    public async Task Restarted_with_all_of_its_data_it_goes_on_where_it_was()
+    {
+        var gateway = await GatewayAsync("a");
+        await gateway.CallAsync(quantity: 500, used: 300);
+        var running = await gateway.HoldAsync(200);
+        var epoch = gateway.Epoch;
+        await _redis.StartAgainAsync();
+        await gateway.OpenAsync();
+        gateway.Epoch.ShouldBe(epoch);
+        await gateway.EndAsync(running, 150);
+        (await gateway.StandingAsync()).ShouldBe((450, 0));
+    }
+
+    [Fact]
+    public async Task Restarted_under_two_gateways_it_stays_closed_until_both_found_their_own()
+    {
+        var (one, two) = (await GatewayAsync("a"), await GatewayAsync("b"));
+        await one.CallAsync(quantity: 500, used: 300);
+        await two.CallAsync(quantity: 500, used: 200);
+        await _redis.StartAgainAsync();
+        await one.ClosedAsync("have yet to confirm");
+        await two.OpenAsync();
+        await one.OpenAsync();
+        (await one.StandingAsync()).ShouldBe((500, 0));
+    }
+
+    [Fact]
+    public async Task Emptied_under_two_gateways_it_stays_closed_until_somebody_rebuilds()
+    {
+        var (one, two) = (await GatewayAsync("a"), await GatewayAsync("b"));
+        await one.CallAsync(quantity: 500, used: 300);
+        await two.CallAsync(quantity: 500, used: 200);
+        await one.CallAsync(quantity: 1, used: 0);   // finds that another counts here, too
+        await _redis.FlushAllAsync();
+        await one.ClosedAsync("rebuild the counters");
+        await two.ClosedAsync("rebuild the counters");
+        await one.RebuildAsync();
+        await two.ClosedAsync("rebuild the counters");   // its own calls are not in it: a person says that this is right
+        await two.AdoptAsync();
+        (await two.StandingAsync()).ShouldBe((300, 0));
+    }
+
+    [Fact]
+    public async Task Restored_from_an_old_copy_by_a_restart_it_is_not_believed()
+    {
+        var gateway = await GatewayAsync("a");
+        await gateway.CallAsync(quantity: 500, used: 300);
+        var copy = await _redis.CopyDataAsync();
+        await gateway.CallAsync(quantity: 500, used: 400);
+        await _redis.StartAgainFromAsync(copy);
+        await gateway.OpenAsync();
+        (await gateway.StandingAsync()).ShouldBe((700, 0));
+    }
+
+    [Fact]
+    public async Task Swapped_for_an_older_copy_while_it_runs_it_is_not_believed()
+    {
+        // Run id, scripts and epoch stay, only the data are another's: this gateway's own count of acknowledged mutations shows it.
+        var gateway = await GatewayAsync("a");
+        await gateway.CallAsync(quantity: 500, used: 300);
+        await using var older = await RedisServer.StartAsync();
+        await older.ReplicaOfAsync(_redis);
+        await older.ReplicaOfAsync(null);
+        await gateway.CallAsync(quantity: 500, used: 400);
+        await _redis.ReplicaOfAsync(older);
+        await _redis.ReplicaOfAsync(null);
+        await Should.ThrowAsync<StoreClosedException>(() => gateway.HoldAsync(1));
+        await gateway.OpenAsync();
+        (await gateway.StandingAsync()).ShouldBe((700, 0));
+    }
+
+    [Fact]
+    public async Task A_restart_of_the_gateway_does_not_make_it_forget_what_it_knew()
+    {
+        var gateway = await GatewayAsync("a");
+        await gateway.CallAsync(quantity: 500, used: 300);
+        await _redis.FlushAllAsync();
+        await using var again = await Gateway.StartAsync(_redis, _org, "a", gateway);
+        await again.OpenAsync();
+        (await again.StandingAsync()).ShouldBe((300, 0));
+    }
+
+    [Fact]
+    public async Task A_replica_is_refused_and_a_primary_taken_again()
+    {
+        var gateway = await GatewayAsync("a");
+        await gateway.CallAsync(quantity: 500, used: 300);
+        await using var primary = await RedisServer.StartAsync();
+        await primary.ReplicaOfAsync(_redis);
+        await primary.ReplicaOfAsync(null);
+        await _redis.ReplicaOfAsync(primary);
+        await Should.ThrowAsync<Exception>(() => gateway.HoldAsync(1));   // READONLY
+        await gateway.Probe.LookAsync();
+        gateway.Store.Unfit.ShouldNotBeNull().ShouldContain("replica");
+        await _redis.ReplicaOfAsync(null);
+        await gateway.Probe.LookAsync();
+        await gateway.OpenAsync();
+        (await gateway.StandingAsync()).ShouldBe((300, 0));
+    }
+
+    [Fact]
+    public async Task A_policy_that_forgets_counters_is_refused()
+    {
+        var gateway = await GatewayAsync("a");
+        await _redis.SetAsync("maxmemory-policy", "allkeys-lru");
+        await gateway.Probe.LookAsync();
+        (await Should.ThrowAsync<StoreClosedException>(() => gateway.HoldAsync(1))).Message.ShouldContain("noeviction");
+        await _redis.SetAsync("maxmemory-policy", "noeviction");
+        await gateway.Probe.LookAsync();
+        await gateway.HoldAsync(1);
+    }
+
+    [Fact]
+    public async Task Frozen_it_is_given_up_within_the_timeout_and_all_who_wait_with_it()
+    {
+        var gateway = await GatewayAsync("a");
+        await gateway.CallAsync(quantity: 500, used: 300);
+        _redis.Process.Freeze();
+        var started = Stopwatch.GetTimestamp();
+        var waiting = Enumerable.Range(0, 100).Select(_ => Should.ThrowAsync<Exception>(() => gateway.HoldAsync(1)));
+        await Task.WhenAll(waiting);
+        Stopwatch.GetElapsedTime(started).ShouldBeLessThan(TimeSpan.FromSeconds(1));
+        _redis.Process.Thaw();
+        await gateway.OpenAsync();
+        await gateway.ReapedAsync();
+        (await gateway.StandingAsync()).Used.ShouldBeInRange(300, 300 + 2);   // the calls on their way may have arrived; A2b: they are released
+    }
+
+    /// <summary>What a gateway does with the store, without HTTP: reserve, event, settle, its tally and its epoch book.</summary>
+    private sealed class Gateway : IAsyncDisposable
+    {
+        private readonly string _org;
+        private readonly CounterTally _tally;
+        private readonly EpochBook _book;
+        private readonly IConnectionMultiplexer _connection;
+        private readonly CounterRebuild _rebuild;
+        private readonly LimitCounter[] _plan;
+        private long _seq;
+
+        private Gateway(IConnectionMultiplexer connection, LimitsOptions options, string org, string instance, Gateway? earlier)
+        {
+            var clock = new GatewayClock(TimeProvider.System);
+            (_org, _connection) = (org, connection);
+            (_tally, _book, _seq) = (earlier?._tally ?? new CounterTally(clock) { IsWhole = true }, earlier?._book ?? new EpochBook(null), earlier?._seq ?? 0);
+            _rebuild = new CounterRebuild(_tally, clock);
+            var events = new StoreEvents(NullLogger<StoreEvents>.Instance) { RebuildAsync = lane => _rebuild.RunAsync(lane) };
+            var store = new StoreConnection(connection, options, clock);
+            Store = new QuotaStore(store, _book, options, clock, new GatewayIdentity(instance), events);
+            Probe = new StoreProbe(store, Store, clock, NullLogger<StoreProbe>.Instance);
+            Rate = Some.Rate(org, 100, every: "hour");
+            _plan = [Some.Spend(org, 0.000_01m), Rate];   // 10,000 nano-units
+        }
+
+        public QuotaStore Store { get; }
+
+        public StoreProbe Probe { get; }
+
+        public LimitCounter Rate { get; }
+
+        public string? Epoch => Store.Lane(_org).EpochId;
+
+        public static async Task<Gateway> StartAsync(RedisServer redis, string org, string instance, Gateway? earlier = null)
+        {
+            var configuration = new Microsoft.Extensions.Configuration.ConfigurationManager { ["ConnectionStrings:Redis"] = redis.ConnectionString };
+            var options = LimitsOptions.Read(new Quota.Shared.Hosting.Settings(configuration, new Quota.Shared.Hosting.SettingsReport()));
+            var gateway = new Gateway(await ConnectionMultiplexer.ConnectAsync(options.Redis), options, org, instance, earlier);
+            await gateway.Probe.LookAsync();
+            return gateway;
+        }
+
+        public async Task<Hold> HoldAsync(long quantity)
+        {
+            var id = Some.Id();
+            var reply = await Store.ReserveAsync(_org, _plan, id, [new WorstCase(quantity, 0), new WorstCase(1, 0)], 1, 1, 1);
+            reply.Outcome.ShouldBe(StoreOutcome.Held);
+            var hold = new Hold(id, _org, reply.At, reply.Counters);
+            _tally.Started(hold);
+            return hold;
+        }
+
+        public async Task EndAsync(Hold hold, long used)
+        {
+            ExactNanos[] amounts = [new(used, 0), new(1, 0)];
+            var begin = new BeginRecord
+            {
+                Id = hold.RequestId, At = hold.At, AtSource = "redis", OrgId = _org, Org = "acme", KeyId = "k", Provider = "openai", Upstream = "openai", Route = "/", Model = "m", Stream = false,
+                StartedAt = hold.At, Price = Some.Price.Price, InputEstimate = 0, OutputBound = 0,
+                Counters = [.. hold.Counters.Select(counter => new BeginCounter(counter.Id, counter.Counter.Terms.Meter, counter.Counter.KindText(counter.WindowStart), counter.EndsAtMs))],
+            };
+            _tally.Ended(++_seq, begin, amounts);
+            await Store.SettleAsync(_org, hold.RequestId, [.. hold.Counters.Select(counter => counter.Id)], amounts, "{}"u8.ToArray());
+        }
+
+        public async Task CallAsync(long quantity, long used) => await EndAsync(await HoldAsync(quantity), used);
+
+        /// <summary>Waits until the counters are believed again.</summary>
+        public Task OpenAsync() => Eventually.TrueAsync("the counters are open", async () =>
+        {
+            try
+            {
+                await Store.ReadCounterAsync(_plan[0]);
+                return (await Store.SeedAsync(_org, new string('0', 32), 0, 0, null)) || true;   // a real op: the guards are inside the script
+            }
+            catch (Exception problem) when (problem is StoreClosedException or RedisException or TimeoutException)
+            {
+                return false;
+            }
+        });
+
+        public Task ClosedAsync(string reason) => Eventually.TrueAsync($"closed: {reason}", async () =>
+        {
+            try
+            {
+                await HoldAsync(1);
+                throw new InvalidOperationException("admitted");
+            }
+            catch (Exception problem) when (problem is StoreClosedException or RedisException or TimeoutException)
+            {
+                return Store.Lane(_org).Closed?.Contains(reason, StringComparison.Ordinal) == true;
+            }
+        });
+
+        public Task RebuildAsync() => _rebuild.RunAsync(Store.Lane(_org));
+
+        public Task AdoptAsync() => Store.Lane(_org).AdoptAsync();
+
+        /// <summary>Gives back what was asked for and never answered.</summary>
+        public async Task ReapedAsync()
+        {
+            foreach (var id in await Store.OpenHoldsAsync(_org, 1000))
+                await Store.ReleaseAsync(_org, id, (await Store.ReadHoldAsync(_org, id))!.Counters);
+        }
+
+        public async Task<(long Used, long Held)> StandingAsync(LimitCounter? counter = null)
+        {
+            var stored = await Store.ReadCounterAsync(counter ?? _plan[0]);
+            return (stored.Used, stored.Held);
+        }
+
+        public ValueTask DisposeAsync() => _connection.DisposeAsync();
+    }
+}

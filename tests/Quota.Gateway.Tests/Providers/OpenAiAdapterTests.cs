@@ -1,0 +1,16 @@
+using Quota.Gateway.Providers.OpenAi;
+using Quota.Shared.ControlPlane;
+
+namespace Quota.Gateway.Tests.Providers;
+
+public sealed class OpenAiAdapterTests
+{
+    [Fact]
+    public void Every_route_is_of_a_kind_that_limits_can_select()
+    {
+        var adapter = new OpenAiAdapter();
+        foreach (var route in adapter.Routes)
+            LimitSelector.EndpointKinds.ShouldContain(adapter.EndpointKind(route));
+        adapter.EndpointKind("/v1/chat/completions").ShouldBe("chat");
+    }
+}
