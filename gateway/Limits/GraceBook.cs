@@ -25,7 +25,6 @@ internal sealed class GraceBook(string? path, LimitsOptions options, GatewayCloc
         {
             foreach (var counter in hold.Counters)
             {
-                // What has no window that ends would give its grace again and again: it gives none twice, so it is kept by the counter's id for good.
                 if (counter.Counter.IsHard && UsedOf(counter.Id) + counter.Quantity > GraceOf(counter.Counter))
                     return false;
             }
@@ -60,9 +59,22 @@ internal sealed class GraceBook(string? path, LimitsOptions options, GatewayCloc
         // Saved with the next admission; until then the file says more than was used, which errs on the safe side.
     }
 
-    private long UsedOf(string counterId) => _used.TryGetValue(counterId, out var entry) ? entry.Used : 0;
+    private long UsedOf(string counterId) => _used.TryGetValue(counterId, out var entry) && !HasEnded(entry) ? entry.Used : 0;
 
-    private long GraceOf(LimitCounter counter) => (long)(counter.Tightest!.MostAtOnce * options.Grace / options.GraceGateways);
+    private bool HasEnded(GraceEntry? entry) => entry?.EndsAtMs < clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>At least one unit where grace is wanted at all, so that a small rate lets somebody through.</summary>
+    private long GraceOf(LimitCounter counter) => (long)decimal.Ceiling(counter.Tightest!.MostAtOnce * options.Grace / options.GraceGateways);
+
+    /// <summary>A rate's grace comes again when a whole burst would have drained; a budget's with its window; a lifetime's never.</summary>
+    private long? EndOf(HeldCounter counter, GraceEntry? entry)
+    {
+        if (!counter.Counter.Window.IsRate)
+            return counter.EndsAtMs;
+        var limit = counter.Counter.Speaker;
+        return entry is not null && !HasEnded(entry) ? entry.EndsAtMs
+            : clock.GetUtcNow().ToUnixTimeMilliseconds() + new RateSpeed(limit.Amount, counter.Counter.Window.PeriodMs, limit.MostAtOnce).RememberedMs;
+    }
 
     private void Add(Hold hold, Func<HeldCounter, long> amount)
     {
@@ -70,14 +82,13 @@ internal sealed class GraceBook(string? path, LimitsOptions options, GatewayCloc
         {
             var units = amount(counter);
             if (counter.Counter.IsHard && _used.GetValueOrDefault(counter.Id) is var entry)
-                _used[counter.Id] = new GraceEntry((entry?.Used ?? 0) + units, counter.EndsAtMs);
+                _used[counter.Id] = new GraceEntry(Math.Max(0, UsedOf(counter.Id) + units), EndOf(counter, entry));
         }
     }
 
     private void Prune()
     {
-        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        foreach (var (id, entry) in _used.Where(pair => pair.Value.EndsAtMs < now).ToArray())
+        foreach (var (id, _) in _used.Where(pair => HasEnded(pair.Value)).ToArray())
             _used.Remove(id);
     }
 

@@ -28,6 +28,9 @@ internal sealed class Hold(Guid requestId, string orgId, DateTimeOffset at, IRea
     /// <summary>Whether some counters hold only as much output as <see cref="CoveredTokens"/>.</summary>
     public bool IsStepwise { get; init; }
 
+    /// <summary>The most output tokens, over all answers, that the upstream was bound to.</summary>
+    public long MostTokens { get; init; } = long.MaxValue;
+
     /// <summary>Output tokens, over all answers, that a stepwise hold covers so far. Written by the request's own flow only.</summary>
     public long CoveredTokens { get; set; } = long.MaxValue;
 

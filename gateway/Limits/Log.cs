@@ -40,4 +40,7 @@ internal static partial class Log
 
     [LoggerMessage(1013, LogLevel.Error, "Fact {Id} ({Kind}) was refused with {Status} and will not be told again")]
     public static partial void FactRefused(this ILogger log, string id, string kind, int status);
+
+    [LoggerMessage(1014, LogLevel.Error, "The limiter failed on {RequestId}; the call was refused")]
+    public static partial void LimiterFailed(this ILogger log, Guid requestId, Exception problem);
 }

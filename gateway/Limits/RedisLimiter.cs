@@ -14,7 +14,18 @@ internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, Grac
     public async ValueTask<ReserveDecision> ReserveAsync(string orgId, IReadOnlyList<LimitCounter> counters, Guid requestId, Demand demand)
     {
         var started = clock.GetTimestamp();
-        var decision = await DecideAsync(orgId, counters, requestId, demand);
+        ReserveDecision decision;
+        try
+        {
+            decision = await DecideAsync(orgId, counters, requestId, demand);
+        }
+        catch (Exception problem)
+        {
+            // A limiter that fails refuses. Whether anything was held is not known.
+            log.LimiterFailed(requestId, problem);
+            releases.Add(orgId, requestId);
+            decision = new ReserveDecision.Unavailable("the limiter failed");
+        }
         metrics.Decided(decision, clock.GetElapsedTime(started));
         return decision;
     }
@@ -36,7 +47,7 @@ internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, Grac
         try
         {
             // A step ahead, so that the next events need no call; where that does not fit, just as far as is asked for.
-            foreach (var goal in hold.IsStepwise ? new[] { outputTokens + options.StepTokens, outputTokens } : [long.MaxValue])
+            foreach (var goal in hold.IsStepwise ? new[] { Math.Min(outputTokens + options.StepTokens, hold.MostTokens), outputTokens } : [long.MaxValue])
             {
                 if (await store.ExtendAsync(hold, QuantitiesFor(hold, goal)) != ExtendOutcome.Held)
                     continue;
@@ -125,6 +136,7 @@ internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, Grac
             ClampedTo = ClampedTo(held, reply.Output, demand),
             Warnings = Warnings(held),
             IsStepwise = stepwise,
+            MostTokens = (ClampedTo(held, reply.Output, demand) ?? demand.Output) * demand.Choices,
             CoveredTokens = stepwise ? Math.Min(options.StepTokens, demand.Output * demand.Choices) : long.MaxValue,
         });
     }
