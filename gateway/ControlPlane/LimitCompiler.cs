@@ -74,7 +74,7 @@ internal sealed class LimitCompiler
     private IEnumerable<LimitCounter> CountersOf(string orgId, LimitNode node, SnapshotKey key)
     {
         var defaults = node.Above.SelectMany(above => _each[above]).Where(limit => limit.Each == node.Kind && !_overrides.ContainsKey((node.Id, limit.Code)));
-        return Group(orgId, node.Id, node.Path, _direct[node.Id].Concat(defaults).Where(limit => LimitPlan.WhyNot(limit.Terms.Selector, key) is null));
+        return Group(orgId, node.Id, node.Path, _direct[node.Id].Where(limit => limit.Below is null || node.Above.Contains(limit.Below)).Concat(defaults).Where(limit => LimitPlan.WhyNot(limit.Terms.Selector, key) is null));
     }
 
     private IEnumerable<LimitCounter> Group(string orgId, string nodeId, string path, IEnumerable<SnapshotLimit> limits)

@@ -40,7 +40,7 @@ internal sealed class LimitsText(QuotaFileText file, string path, List<string> m
         mistakes.AddRange(terms.Mistakes().Select(mistake => $"{place}.{mistake.Field}: {mistake.Problem}"));
         return node is null || mistakes.Count > before ? null : new SnapshotLimit
         {
-            Code = text.Code!, OrgId = FileNode.Id(node.Org), NodeId = text.Key is { } limited ? FileNode.Id("key:" + limited) : FileNode.Id(node.Path),
+            Code = text.Code!, OrgId = FileNode.Id(node.Org), NodeId = text.Key is { } limited ? FileNode.KeyId(limited) : FileNode.Id(node.Path),
             Scope = text.Key is null ? node.Path : $"{node.Path}/{text.Key}", Each = text.Each, Overrides = text.Overrides, Terms = terms,
         };
     }

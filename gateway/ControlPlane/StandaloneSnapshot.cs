@@ -51,13 +51,25 @@ internal sealed class StandaloneSnapshot
             _mistakes.Add($"{_path} orgs.{org}.timezone: '{text.Timezone}' is not an IANA time zone such as Europe/Berlin");
         if (!Currency.TryParse(text.Currency, out _))
             _mistakes.Add($"{_path} orgs.{org}.currency: '{text.Currency}' is not a currency such as USD");
+        CheckName(org, $"orgs.{org}");
         _nodes[org] = new FileNode(org, org, null, null);
         foreach (var (team, members) in text.Teams)
         {
+            CheckName(team, $"orgs.{org}.teams.{team}");
             _nodes[$"{org}/{team}"] = new FileNode($"{org}/{team}", org, team, null);
             foreach (var user in members?.Users ?? [])
+            {
+                CheckName(user, $"orgs.{org}.teams.{team}.users.{user}");
                 _nodes[$"{org}/{team}/{user}"] = new FileNode($"{org}/{team}/{user}", org, team, user);
+            }
         }
+    }
+
+    /// <summary>Scopes are written with slashes between names, so that a name with one in it would be two.</summary>
+    private void CheckName(string? name, string place)
+    {
+        if (name is not { Length: > 0 } || name.Contains('/'))
+            _mistakes.Add($"{_path} {place}: a name needs a character, and none of them may be a slash");
     }
 
     private SnapshotKey? ReadKey(KeyText text)
@@ -137,7 +149,7 @@ internal sealed class StandaloneSnapshot
         return null;
     }
 
-    private static string KeyId(string name) => FileNode.Id("key:" + name);
+    private static string KeyId(string name) => FileNode.KeyId(name);
 
     private static string Id(string path) => FileNode.Id(path);
 }
@@ -149,6 +161,9 @@ internal sealed record FileNode(string Path, string Org, string? Team, string? U
 
     /// <summary>The node's own id, then those above it.</summary>
     public IEnumerable<string> Chain => new[] { User is null ? null : Path, Team is null ? null : $"{Org}/{Team}", Org }.OfType<string>().Select(Id);
+
+    /// <summary>A key's id. No path has an empty name in it, so none is taken for a key.</summary>
+    public static string KeyId(string name) => Id("key//" + name);
 
     public static string Id(string path) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)).AsSpan(0, 16));
 }

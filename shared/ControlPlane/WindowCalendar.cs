@@ -19,12 +19,7 @@ public static class WindowCalendar
         if (window.Kind == LimitWindow.Lifetime)
             return (0, long.MaxValue);
         if (window.Kind == "hour")
-        {
-            // An hour is an hour of real time, aligned to the zone's offset (India's are half past ours).
-            var offset = (long)zone.GetUtcOffset(DateTimeOffset.FromUnixTimeMilliseconds(unixMs)).TotalMilliseconds;
-            var start = (long)Math.Floor((decimal)(unixMs + offset) / HourMs) * HourMs - offset;
-            return (start, start + HourMs);
-        }
+            return Hour(zone, unixMs);
         var local = TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(unixMs), zone).Date;
         // Around a clock change at midnight the local date alone may point beside the window: step until the instant lies inside.
         var from = Latest(window, local.AddDays(1));
@@ -32,6 +27,35 @@ public static class WindowCalendar
             from = Latest(window, from.AddDays(-1));
         return (InstantOf(from, zone), InstantOf(Following(window, from), zone));
     }
+
+    /// <summary>
+    /// An hour is an hour of real time, aligned to the zone's offset (India's are half past ours). Where the offset changes in its middle
+    /// (Lord Howe moves by half an hour), it ends there, and another begins.
+    /// </summary>
+    private static (long Start, long End) Hour(TimeZoneInfo zone, long unixMs)
+    {
+        var offset = OffsetMs(zone, unixMs);
+        var start = (long)Math.Floor((decimal)(unixMs + offset) / HourMs) * HourMs - offset;
+        var end = start + HourMs;
+        return (OffsetMs(zone, start) == offset ? start : ChangeIn(zone, start, unixMs), OffsetMs(zone, end - 1) == offset ? end : ChangeIn(zone, unixMs, end - 1));
+    }
+
+    /// <summary>The first instant after <paramref name="before"/> with the offset of <paramref name="after"/>.</summary>
+    private static long ChangeIn(TimeZoneInfo zone, long before, long after)
+    {
+        var offset = OffsetMs(zone, after);
+        while (after - before > 1)
+        {
+            var middle = before + (after - before) / 2;
+            if (OffsetMs(zone, middle) == offset)
+                after = middle;
+            else
+                before = middle;
+        }
+        return after;
+    }
+
+    private static long OffsetMs(TimeZoneInfo zone, long unixMs) => (long)zone.GetUtcOffset(DateTimeOffset.FromUnixTimeMilliseconds(unixMs)).TotalMilliseconds;
 
     /// <summary>Whether <see cref="LimitWindow.StartsOn"/> suits the window's kind.</summary>
     public static bool CanStartOn(LimitWindow window) => window.Kind switch

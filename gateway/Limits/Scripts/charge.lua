@@ -1,4 +1,5 @@
--- charge: counts a call that was admitted while the store was away (grace, open), so that no hold exists. Everything it used is `over`.
+-- charge: counts a call that was admitted while the store was away (grace, open), so that no hold exists. Everything it used is `over` where
+-- a limit is hard.
 -- Safe to resend: found by request id.
 --
 -- args  request id, its hold's position in KEYS, number of counters, position of each in KEYS, receipt, then four per counter:
@@ -17,7 +18,7 @@ function ops.charge()
   for i, counter_key in ipairs(hold.counters) do
     local a = first + (i - 1) * 4
     local c, kind, ends, whole, frac = counter(counter_key), ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
-    local letter = kind_of(kind)
+    local letter, hard = kind_of(kind)
     local ceiling = frac > 0 and whole + 1 or whole
     names[i], reply[i + 1] = string.sub(counter_key, -32), '0'
     if letter == 'r' then
@@ -28,11 +29,11 @@ function ops.charge()
     elseif letter == 'c' then
       reply[i + 1] = text(add_live(c, whole, frac))
       if ends == '' then c.forever = true elseif not c.exists then c.ends = tonumber(ends) end
-      if ceiling > 0 then
-        c.over = c.over + ceiling
-        c.over_dirty = true
-        reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. names[i] .. ' ' .. start_of(kind) .. ' ' .. rid .. ' ' .. text(ceiling)
-      end
+    end
+    if hard and letter ~= 'n' and ceiling > 0 then
+      c.over = c.over + ceiling
+      c.over_dirty = true
+      reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. names[i] .. ' ' .. start_of(kind) .. ' ' .. rid .. ' ' .. text(ceiling)
     end
   end
   local answer = table.concat(reply, ' ')

@@ -3,7 +3,8 @@
 -- A counter is a hash: live (settled use), frac (billionths of a unit still to carry), seed and seedv (use counted elsewhere, and its
 -- version), held (open holds), over (use that no hold covered), marks (thresholds told); a rate's counter also has t (milliseconds of
 -- the last drain) and rem (the remainder of that drain), and what has no window kept (when its expiry was last put off).
--- Counters are read once, decided on in memory, and written once at the end: a script that fails half-way has written nothing.
+-- Counters are read once, decided on in memory, and written once at the end; holds are written as they are decided, so that a later op
+-- of the same call sees them.
 -- Every number is an integer below 2^53 and leaves as '%d' text, because Lua itself prints only 14 digits ('%.0f' says the same and
 -- takes eight times as long).
 
@@ -124,7 +125,7 @@ local function cross(c, start, levels)
   if not levels or levels == '' or levels == '-' then return end
   local used = c.live + c.seed
   for token, level in string.gmatch(levels, '([^=;]+)=(%d+)') do
-    if used >= tonumber(level) and not string.find(c.marks, token, 1, true) and not pending[c.key .. token] then
+    if used >= tonumber(level) and not string.find(' ' .. c.marks .. ' ', ' ' .. token .. ' ', 1, true) and not pending[c.key .. token] then
       pending[c.key .. token] = { c, token, 't ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. start .. ' ' .. token .. ' ' .. level .. ' ' .. text(used) }
       pending[#pending + 1] = pending[c.key .. token]
     end
@@ -160,12 +161,23 @@ local function add_live(c, whole, frac)
   return whole
 end
 
--- Takes a hold's quantity back: from what is held, or, once reaped, from the provisional charge.
-local function take_back(c, kind, quantity, was_held)
+-- What is left of a reaped hold's provisional charge. On a rate it has drained since, and what drained is not given back: others may have
+-- used the room (protocols A5).
+local function left_of(kind, quantity, reaped_at)
   local letter = kind_of(kind)
-  if letter == 'r' then drain_as(c, kind) end
-  if was_held then c.held = math.max(0, c.held - quantity)
-  elseif letter ~= 'n' then c.live = math.max(0, c.live - quantity) end
+  if letter == 'n' then return 0 end
+  if letter == 'c' then return quantity end
+  local drains, period = string.match(kind, '^%a(%d+)/(%d+)/%d+$')
+  drains, period = tonumber(drains), tonumber(period)
+  local elapsed = math.max(0, at - reaped_at)
+  return math.max(0, quantity - elapsed * math.floor(drains / period) - math.ceil(elapsed * (drains % period) / period))
+end
+
+-- Takes a hold's quantity back: from what is held, or, once reaped, what is left of the provisional charge.
+local function take_back(c, kind, quantity, hold)
+  if kind_of(kind) == 'r' then drain_as(c, kind) end
+  if hold.state == 'held' then c.held = math.max(0, c.held - quantity)
+  else c.live = math.max(0, c.live - left_of(kind, quantity, hold.reaped_at)) end
   c.dirty = true
 end
 
@@ -174,10 +186,10 @@ end
 -- The hold at a key: nil when there is none. Reads the op's counters: their number, then the position of each in KEYS.
 -- `reread` when they are not those that the hold stores: no script touches a key that was not declared.
 local function load_hold(key)
-  local h = redis.call('HMGET', key, 'state', 'counters', 'quantities', 'kinds', 'deadline', 'reply', 'levels', 'seq')
+  local h = redis.call('HMGET', key, 'state', 'counters', 'quantities', 'kinds', 'deadline', 'reply', 'levels', 'seq', 'reaped')
   local n, names = num(), {}
   local hold = { key = key, state = h[1], quantities = split(h[3]), kinds = split(h[4]), deadline = tonumber(h[5]) or 0, reply = h[6],
-                 levels = h[7] and split(h[7]), seq = tonumber(h[8]) or 0, counters = {} }
+                 levels = h[7] and split(h[7]), seq = tonumber(h[8]) or 0, reaped_at = tonumber(h[9]) or at, counters = {} }
   for i = 1, n do
     local counter_key = KEYS[num()]
     hold.counters[i] = counter_key

@@ -23,7 +23,7 @@ function ops.extend()
     if seq <= hold.seq or goal < quantity then goal = quantity end
     if letter == 'r' then drain_as(c, kind) end
     local used = letter == 'n' and 0 or c.live + c.seed
-    if not was_held and letter ~= 'n' then used = math.max(0, used - quantity) end
+    if not was_held then used = math.max(0, used - left_of(kind, quantity, hold.reaped_at)) end
     local growth = was_held and goal - quantity or goal
     if growth > 0 and cap and used + c.held + growth > cap then fits = false end
     goals[i], grows = goal, grows or goal > quantity
@@ -33,7 +33,7 @@ function ops.extend()
     local quantities = {}
     for i, kind in ipairs(hold.kinds) do
       local c = counter(hold.counters[i])
-      take_back(c, kind, tonumber(hold.quantities[i]), was_held)
+      take_back(c, kind, tonumber(hold.quantities[i]), hold)
       c.held = c.held + goals[i]
       quantities[i] = text(goals[i])
     end

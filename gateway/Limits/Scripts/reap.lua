@@ -19,13 +19,13 @@ function ops.reap()
   if real <= hold.deadline then return 'early' end
   for i, kind in ipairs(hold.kinds) do
     local c, quantity = counter(hold.counters[i]), tonumber(hold.quantities[i])
-    take_back(c, kind, quantity, true)
+    take_back(c, kind, quantity, hold)
     if kind_of(kind) ~= 'n' then
       c.live = c.live + quantity
       cross(c, start_of(kind), hold.levels and hold.levels[i])
     end
   end
-  redis.call('HSET', key, 'state', 'reaped')
+  redis.call('HSET', key, 'state', 'reaped', 'reaped', text(at))
   redis.call('PEXPIRE', key, text(reaped_kept))
   -- Kept in sight of its owner's recovery, which may have to give it back, until the hold itself expires.
   redis.call('ZADD', KEYS[2], text(real + reaped_kept), rid)

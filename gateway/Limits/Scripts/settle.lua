@@ -24,9 +24,16 @@ function ops.settle()
     local whole, frac = tonumber(ARGV[first + (i - 1) * 2]), tonumber(ARGV[first + (i - 1) * 2 + 1])
     local letter, hard = kind_of(kind)
     local ceiling = frac > 0 and whole + 1 or whole
-    take_back(c, kind, quantity, hold.state == 'held')
+    if letter == 'r' and hold.state == 'reaped' then
+      -- Its use stands since it was charged: only what was charged too much goes, or what was used beyond comes.
+      drain_as(c, kind)
+      if ceiling <= quantity then c.live = math.max(0, c.live - math.min(quantity - ceiling, left_of(kind, quantity, hold.reaped_at)))
+      else c.live = c.live + ceiling - quantity end
+    else
+      take_back(c, kind, quantity, hold)
+      if letter == 'r' then c.live = c.live + ceiling end
+    end
     if letter == 'r' then
-      c.live = c.live + ceiling
       reply[i + 1] = text(ceiling)
     elseif letter == 'n' then
       reply[i + 1] = '0'
