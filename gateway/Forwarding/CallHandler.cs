@@ -139,7 +139,7 @@ internal sealed class CallHandler(
         for (var i = 0; i < counters.Length; i++)
         {
             var held = hold.Counters[i];
-            counters[i] = new BeginCounter(held.Id, held.Counter.Terms.Meter, held.Counter.KindText(held.WindowStart), held.EndsAtMs);
+            counters[i] = new BeginCounter(held.Id, held.Counter.Terms.Meter, held.Kind, held.EndsAtMs);
         }
         return counters;
     }

@@ -46,11 +46,11 @@ internal sealed class Hold(Guid requestId, string orgId, DateTimeOffset at, IRea
 }
 
 /// <summary>
-/// One counter of a hold: <paramref name="Id"/> and <paramref name="WindowStart"/> as the script chose them.
+/// One counter of a hold: <paramref name="Id"/> and <paramref name="Kind"/> (see <see cref="LimitCounter.KindText"/>) as the script chose them.
 /// <paramref name="Used"/> and <paramref name="HeldBefore"/> are as the reserve saw them, without this request.
 /// </summary>
 /// <param name="ResetsAtMs">When it is worth asking again: the window's end, or when a rate has drained enough; null for what never resets.</param>
-internal sealed record HeldCounter(LimitCounter Counter, string Id, long WindowStart, WorstCase Worst, long Quantity, long Used, long HeldBefore, long? ResetsAtMs)
+internal sealed record HeldCounter(LimitCounter Counter, string Id, string Kind, WorstCase Worst, long Quantity, long Used, long HeldBefore, long? ResetsAtMs)
 {
     /// <summary>The window's end on the (test-clock) time line; null when it has none.</summary>
     public long? EndsAtMs { get; init; }

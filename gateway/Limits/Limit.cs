@@ -27,6 +27,9 @@ internal sealed class Limit
     /// <summary>The most that used + held may be: the amount, or a rate's burst.</summary>
     public long MostAtOnce { get; }
 
+    /// <summary>The code as a structured-field string (RFC 9651): printable ASCII, quotes and backslashes escaped.</summary>
+    public string QuotedCode => field ??= "\"" + string.Concat(Code.Select(c => c is < ' ' or > '~' ? "?" : c is '"' or '\\' ? "\\" + c : c.ToString())) + "\"";
+
     public bool IsHard => Terms.Mode == LimitTerms.Hard;
 
     /// <summary>A number of the counter's units for people: money as decimal text in major units, anything else whole.</summary>

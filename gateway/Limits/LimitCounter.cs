@@ -91,7 +91,7 @@ internal sealed class LimitCounter
     {
         var windows = _windows;
         if (windows is null || unixMs < windows.Start || unixMs >= windows.Middle)
-            _windows = windows = IsCalendar ? CalendarWindows(unixMs) : new CounterPair(long.MinValue, long.MaxValue, long.MaxValue, CounterName.Of(_identity, 0), "");
+            _windows = windows = IsCalendar ? CalendarWindows(unixMs) : new CounterPair(long.MinValue, long.MaxValue, long.MaxValue, CounterName.Of(_identity, 0), "", KindText(0), "");
         return windows;
     }
 
@@ -102,9 +102,13 @@ internal sealed class LimitCounter
     {
         var (start, middle) = WindowCalendar.Of(Window, _zone, unixMs);
         var end = middle == long.MaxValue ? long.MaxValue : WindowCalendar.Of(Window, _zone, middle).End;
-        return new CounterPair(start, middle, end, CounterName.Of(_identity, start), middle == long.MaxValue ? "" : CounterName.Of(_identity, middle));
+        return middle == long.MaxValue ? new CounterPair(start, middle, end, CounterName.Of(_identity, start), "", KindText(start), "")
+            : new CounterPair(start, middle, end, CounterName.Of(_identity, start), CounterName.Of(_identity, middle), KindText(start), KindText(middle));
     }
 }
 
-/// <summary>Two windows side by side, [Start, Middle) and [Middle, End), in Unix milliseconds, and the ids of their counters; the script picks by Redis's time.</summary>
-internal sealed record CounterPair(long Start, long Middle, long End, string Current, string Next);
+/// <summary>
+/// Two windows side by side, [Start, Middle) and [Middle, End), in Unix milliseconds, the ids of their counters, and their kinds as holds
+/// store them; the script picks by Redis's time.
+/// </summary>
+internal sealed record CounterPair(long Start, long Middle, long End, string Current, string Next, string CurrentKind, string NextKind);

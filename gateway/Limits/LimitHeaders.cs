@@ -15,50 +15,58 @@ internal static class LimitHeaders
 
     private const long NanosPerMinor = 10_000_000;
 
+    [ThreadStatic]
+    private static StringBuilder? _text;
+
     public static void Write(IHeaderDictionary headers, Hold hold)
     {
-        var told = hold.Counters.Where(counter => counter.Counter.IsHard && hold.IsStored)
-            .OrderBy(counter => (double)counter.Remaining / Math.Max(1, counter.Counter.Speaker.MostAtOnce)).Take(Most).ToArray();
-        if (told.Length == 0)
+        if (!hold.IsStored)
             return;
-        var at = hold.At.ToUnixTimeMilliseconds();
-        var (policy, standing) = (new StringBuilder(), new StringBuilder());
-        foreach (var counter in told)
+        var told = new List<HeldCounter>(hold.Counters.Count);
+        foreach (var counter in hold.Counters)
         {
-            Policy(policy.Length > 0 ? policy.Append(", ") : policy, counter, at);
-            Standing(standing.Length > 0 ? standing.Append(", ") : standing, counter, at);
+            if (counter.Counter.IsHard)
+                told.Add(counter);
         }
-        headers["RateLimit-Policy"] = policy.ToString();
-        headers["RateLimit"] = standing.ToString();
-        Trio(headers, told, at, "requests", meter => meter is Meters.Requests or Meters.Concurrency);
-        Trio(headers, told, at, "tokens", meter => meter is Meters.TotalTokens or Meters.InputTokens or Meters.OutputTokens);
+        if (told.Count == 0)
+            return;
+        told.Sort(static (a, b) => Share(a).CompareTo(Share(b)));
+        var (at, count, text) = (hold.At.ToUnixTimeMilliseconds(), Math.Min(Most, told.Count), _text ??= new StringBuilder(1024));
+        for (var i = 0; i < count; i++)
+            Policy(i > 0 ? text.Append(", ") : text, told[i], at);
+        headers["RateLimit-Policy"] = text.ToString();
+        text.Clear();
+        for (var i = 0; i < count; i++)
+            Standing(i > 0 ? text.Append(", ") : text, told[i], at);
+        headers["RateLimit"] = text.ToString();
+        text.Clear();
+        Trio(headers, told, at, isTokens: false);
+        Trio(headers, told, at, isTokens: true);
     }
 
-    /// <summary>A code as a structured-field string (RFC 9651): printable ASCII, quotes and backslashes escaped.</summary>
-    public static string Name(Limit limit)
-    {
-        var code = limit.Code;
-        if (code.All(c => c is >= ' ' and <= '~' and not '"' and not '\\'))
-            return $"\"{code}\"";
-        return "\"" + string.Concat(code.Select(c => c is < ' ' or > '~' ? "?" : c is '"' or '\\' ? "\\" + c : c.ToString())) + "\"";
-    }
+    private static double Share(HeldCounter counter) => (double)counter.Remaining / counter.Counter.Speaker.MostAtOnce;
 
     /// <summary>What <c>x-quota-warning</c> says of a soft limit that a call has passed.</summary>
     public static string Warning(Limit limit, HeldCounter counter)
     {
-        var code = limit.Code.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or ':') ? limit.Code : Name(limit);
+        var code = limit.Code.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or ':') ? limit.Code : limit.QuotedCode;
         return $"{code};used={limit.Show(counter.Used + counter.HeldBefore)};of={limit.Show(limit.MostAtOnce)}";
     }
 
-    private static void Trio(IHeaderDictionary headers, HeldCounter[] told, long at, string unit, Func<string, bool> counts)
+    private static readonly string[] OfRequests = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+    private static readonly string[] OfTokens = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
+
+    private static void Trio(IHeaderDictionary headers, List<HeldCounter> told, long at, bool isTokens)
     {
         foreach (var counter in told)
         {
-            if (!counts(counter.Counter.Terms.Meter))
+            var meter = counter.Counter.Terms.Meter;
+            if (isTokens ? meter is not (Meters.TotalTokens or Meters.InputTokens or Meters.OutputTokens) : meter is not (Meters.Requests or Meters.Concurrency))
                 continue;
-            headers["x-ratelimit-limit-" + unit] = Text(counter.Counter.Speaker.MostAtOnce);
-            headers["x-ratelimit-remaining-" + unit] = Text(counter.Remaining);
-            headers["x-ratelimit-reset-" + unit] = FullAgainSeconds(counter, at) is { } seconds ? Text(seconds) + "s" : "0s";
+            var names = isTokens ? OfTokens : OfRequests;
+            headers[names[0]] = Text(counter.Counter.Speaker.MostAtOnce);
+            headers[names[1]] = Text(counter.Remaining);
+            headers[names[2]] = FullAgainSeconds(counter, at) is { } seconds ? Text(seconds) + "s" : "0s";
             return;   // the tightest
         }
     }
@@ -66,22 +74,22 @@ internal static class LimitHeaders
     private static void Policy(StringBuilder text, HeldCounter counter, long at)
     {
         var (limit, terms) = (counter.Counter.Speaker, counter.Counter.Terms);
-        text.Append(Name(limit)).Append(";q=").Append(Shown(counter, limit.MostAtOnce));
+        text.Append(limit.QuotedCode).Append(";q=").Append(Shown(counter, limit.MostAtOnce));
         if (terms.Window.IsRate)
-            text.Append(";w=").Append(Text(terms.Window.PeriodMs / 1000));
+            text.Append(";w=").Append(terms.Window.PeriodMs / 1000);
         else if (counter.ResetsAtMs is { } resets)
-            text.Append(";w=").Append(Text(Seconds(resets - at)));
-        text.Append(";qu=\"").Append(terms.IsMoney ? terms.Currency + "-minor" : terms.Meter).Append('"');
+            text.Append(";w=").Append(Seconds(resets - at));
+        text.Append(";qu=\"").Append(terms.IsMoney ? terms.Currency : terms.Meter).Append(terms.IsMoney ? "-minor\"" : "\"");
     }
 
     private static void Standing(StringBuilder text, HeldCounter counter, long at)
     {
-        text.Append(Name(counter.Counter.Speaker)).Append(";r=").Append(Shown(counter, counter.Remaining));
+        text.Append(counter.Counter.Speaker.QuotedCode).Append(";r=").Append(Shown(counter, counter.Remaining));
         if (FullAgainSeconds(counter, at) is { } seconds)
-            text.Append(";t=").Append(Text(seconds));
+            text.Append(";t=").Append(seconds);
     }
 
-    private static string Shown(HeldCounter counter, long amount) => Text(counter.Counter.Terms.IsMoney ? amount / NanosPerMinor : amount);
+    private static long Shown(HeldCounter counter, long amount) => counter.Counter.Terms.IsMoney ? amount / NanosPerMinor : amount;
 
     private static long? FullAgainSeconds(HeldCounter counter, long at)
     {

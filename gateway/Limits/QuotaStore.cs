@@ -178,7 +178,7 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
             var ends = isNext ? window.End : window.Middle;
             long? resets = counter.Window.IsRate ? DrainedAt(counter.Speaker, at, used + before + quantity)
                 : counter.IsCalendar && ends != long.MaxValue ? ends : null;
-            held[i] = new HeldCounter(counter, isNext ? window.Next : window.Current, isNext ? window.Middle : window.Start, worst[i], quantity, used, before, resets)
+            held[i] = new HeldCounter(counter, isNext ? window.Next : window.Current, isNext ? window.NextKind : window.CurrentKind, worst[i], quantity, used, before, resets)
             {
                 EndsAtMs = counter.IsCalendar && ends != long.MaxValue ? ends : null,
             };

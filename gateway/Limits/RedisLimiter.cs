@@ -195,7 +195,7 @@ internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, Grac
         for (var i = 0; i < held.Length; i++)
         {
             var (counter, windows) = (counters[i], counters[i].WindowsAt(now));
-            held[i] = new HeldCounter(counter, windows.Current, windows.Start, worst[i], Needed(worst[i], most, demand.Choices) ?? NanoUnits.Ceiling, 0, 0, null)
+            held[i] = new HeldCounter(counter, windows.Current, windows.CurrentKind, worst[i], Needed(worst[i], most, demand.Choices) ?? NanoUnits.Ceiling, 0, 0, null)
             {
                 EndsAtMs = counter.IsCalendar && windows.Middle != long.MaxValue ? windows.Middle : null,
             };

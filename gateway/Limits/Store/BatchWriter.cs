@@ -12,8 +12,13 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
 {
     private const int Header = 9;
 
+    /// <summary>Spelled keys that are kept for the next call.</summary>
+    private const int MostSpelled = 4096;
+
     private readonly List<RedisKey> _keys = [];
-    private readonly Dictionary<string, int> _positions = [];
+    private readonly Dictionary<string, int> _counterAt = [];
+    private readonly Dictionary<Guid, int> _holdAt = [];
+    private readonly Dictionary<string, string> _spelled = [];
     private readonly List<RedisValue> _specs = [], _ops = [];
     private readonly Dictionary<(LimitCounter, CounterPair), int> _specOf = [];
     private string _epoch = "";
@@ -24,7 +29,10 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
     public (RedisKey[] Keys, RedisValue[] Arguments) Write(IReadOnlyList<StoreOp> ops, string epoch, long acknowledged, long? offsetMs)
     {
         _keys.Clear();
-        _positions.Clear();
+        _counterAt.Clear();
+        _holdAt.Clear();
+        if (_epoch != epoch || _spelled.Count > MostSpelled)
+            _spelled.Clear();
         _specs.Clear();
         _ops.Clear();
         _specOf.Clear();
@@ -67,9 +75,20 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
 
     public static RedisValue Id(Guid requestId) => requestId.ToString("N");
 
-    public int HoldKey(Guid requestId) => Position(QuotaKeys.Hold(orgId, _epoch, requestId));
+    public int HoldKey(Guid requestId)
+    {
+        ref var position = ref CollectionsMarshal.GetValueRefOrAddDefault(_holdAt, requestId, out var isKnown);
+        return isKnown ? position : position = Add(QuotaKeys.Hold(orgId, _epoch, requestId));
+    }
 
-    public int CounterKey(string counterId) => Position(QuotaKeys.Counter(orgId, _epoch, counterId));
+    public int CounterKey(string counterId)
+    {
+        ref var position = ref CollectionsMarshal.GetValueRefOrAddDefault(_counterAt, counterId, out var isKnown);
+        if (isKnown)
+            return position;
+        ref var key = ref CollectionsMarshal.GetValueRefOrAddDefault(_spelled, counterId, out _);
+        return position = Add(key ??= QuotaKeys.Counter(orgId, _epoch, counterId));
+    }
 
     /// <summary>When a counter's key goes, on Redis's own clock; empty for one that never ends.</summary>
     public RedisValue Expiry(long? endsAtMs) =>
@@ -123,14 +142,9 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
         return billionths >= ExactNanos.One ? ((long)whole + 1, 0) : ((long)whole, (long)billionths);
     }
 
-    private int Position(string key)
+    private int Add(string key)
     {
-        ref var position = ref CollectionsMarshal.GetValueRefOrAddDefault(_positions, key, out var isKnown);
-        if (!isKnown)
-        {
-            _keys.Add(key);
-            position = _keys.Count;
-        }
-        return position;
+        _keys.Add(key);
+        return _keys.Count;
     }
 }

@@ -113,6 +113,6 @@ internal sealed class HoldOp(Hold hold, IReadOnlyList<long> quantities) : StoreO
         batch.AddHold("hold", hold.RequestId, hold.Counters.Select(counter => counter.Id).ToArray());
         batch.Add(hold.At.ToUnixTimeMilliseconds());
         for (var i = 0; i < quantities.Count; i++)
-            batch.Add(hold.Counters[i].Counter.KindText(hold.Counters[i].WindowStart), quantities[i], batch.Expiry(hold.Counters[i].EndsAtMs));
+            batch.Add(hold.Counters[i].Kind, quantities[i], batch.Expiry(hold.Counters[i].EndsAtMs));
     }
 }

@@ -124,7 +124,7 @@ public sealed class MonthEndTests(RedisFixture redis) : IClassFixture<RedisFixtu
             {
                 var (start, end) = PlainCalendar.Of(windows[i], zone, at);
                 var held = reply.Counters[i];
-                (held.Id, held.WindowStart, held.EndsAtMs).ShouldBe((IdOf(plan[i], start), start, end), $"{windows[i]} {windows[i].StartsOn} of {reply.At:O}");
+                (held.Id, held.Kind, held.EndsAtMs).ShouldBe((IdOf(plan[i], start), plan[i].KindText(start), end), $"{windows[i]} {windows[i].StartsOn} of {reply.At:O}");
                 sums[i][held.Id] = sums[i].GetValueOrDefault(held.Id) + 1;
             }
             await store.SettleAsync(org, id, [.. reply.Counters.Select(counter => counter.Id)], [.. plan.Select(_ => new ExactNanos(1, 0))], default);

@@ -248,7 +248,7 @@ public sealed class StoreFaultTests : IAsyncLifetime
             {
                 Id = hold.RequestId, At = hold.At, AtSource = "redis", OrgId = _org, Org = "acme", KeyId = "k", Provider = "openai", Upstream = "openai", Route = "/", Model = "m", Stream = false,
                 StartedAt = hold.At, Price = Some.Price.Price, InputEstimate = 0, OutputBound = 0,
-                Counters = [.. hold.Counters.Select(counter => new BeginCounter(counter.Id, counter.Counter.Terms.Meter, counter.Counter.KindText(counter.WindowStart), counter.EndsAtMs))],
+                Counters = [.. hold.Counters.Select(counter => new BeginCounter(counter.Id, counter.Counter.Terms.Meter, counter.Kind, counter.EndsAtMs))],
             };
             _tally.Ended(++_seq, begin, amounts);
             await Store.SettleAsync(_org, hold.RequestId, [.. hold.Counters.Select(counter => counter.Id)], amounts, "{}"u8.ToArray());

@@ -373,7 +373,7 @@ internal sealed class ModelRun : IDisposable
             await LookAsync(Audit.Shrinks);
             return;
         }
-        asked.Hold = new Hold(asked.Id, _org, DateTimeOffset.FromUnixTimeMilliseconds(now), [.. plan.Select((counter, i) => new HeldCounter(counter, charged[i].Id, 0, default, 5, 0, 0, null))]);
+        asked.Hold = new Hold(asked.Id, _org, DateTimeOffset.FromUnixTimeMilliseconds(now), [.. plan.Select((counter, i) => new HeldCounter(counter, charged[i].Id, "", default, 5, 0, 0, null))]);
         asked.Sequence = 0;
         // A rate's share of a charge is missing from `over` (see ModelFindings): not audited.
         await CompareAsync("charge", asked.Id, async () => (await _stores[step.Gateway].ChargeAsync(_org, asked.Id, charged, "{}"u8.ToArray()))?.ToArray(),
@@ -400,7 +400,7 @@ internal sealed class ModelRun : IDisposable
         string[] ids = [.. PlanOf(step.Gateway, step.Key).Select(counter => counter.WindowsAt(NowMs).Current)];
         (await store.SettleAsync(_org, Some.Id(), ids, [.. ids.Select(_ => new ExactNanos(70, 0))], default)).ShouldBeNull("settle of an unknown id");
         (await store.ReleaseAsync(_org, Some.Id(), ids)).ShouldBeTrue("release of an unknown id");
-        var hold = new Hold(Some.Id(), _org, _began, [.. PlanOf(step.Gateway, step.Key).Select((counter, i) => new HeldCounter(counter, ids[i], 0, default, 5, 0, 0, null))]);
+        var hold = new Hold(Some.Id(), _org, _began, [.. PlanOf(step.Gateway, step.Key).Select((counter, i) => new HeldCounter(counter, ids[i], "", default, 5, 0, 0, null))]);
         (await store.ExtendAsync(hold, [.. ids.Select(_ => 9L)])).ShouldBe(ExtendOutcome.Over, "extend of an unknown id");
         await LookAsync(Audit.Shrinks);
     }
@@ -581,7 +581,7 @@ internal sealed class ModelRun : IDisposable
                 return "broken";
             }
         }
-        Hold HoldOf(Asked asked) => asked.Hold ??= new Hold(asked.Id, _org, _began, [.. asked.Plan.Select(counter => new HeldCounter(counter, counter.WindowsAt(NowMs).Current, 0, default, 60, 0, 0, null))]);
+        Hold HoldOf(Asked asked) => asked.Hold ??= new Hold(asked.Id, _org, _began, [.. asked.Plan.Select(counter => new HeldCounter(counter, counter.WindowsAt(NowMs).Current, "", default, 60, 0, 0, null))]);
         var store = _stores[0];
         switch (step)
         {
