@@ -17,7 +17,7 @@ internal sealed class EventRecount(ShippingOptions shipping, SpoolOptions spool)
     private readonly string? _path = shipping.Sink == "file" ? shipping.Path ?? Path.Combine(spool.Directory, "events.jsonl") : null;
     private readonly Dictionary<string, long> _lastSeq = [];
     private IReadOnlyList<YoungLimit> _limits = [];
-    private long _position, _events;
+    private long _position;
 
     /// <summary>False when events are not kept where they can be counted again: then young limits wait for their next window.</summary>
     public bool CanCount => _path is not null;
@@ -25,7 +25,7 @@ internal sealed class EventRecount(ShippingOptions shipping, SpoolOptions spool)
     /// <summary>Begins anew with these limits.</summary>
     public void Begin(IReadOnlyList<YoungLimit> limits)
     {
-        (_limits, _position, _events) = (limits, 0, 0);
+        (_limits, _position) = (limits, 0);
         _lastSeq.Clear();
     }
 
@@ -34,8 +34,13 @@ internal sealed class EventRecount(ShippingOptions shipping, SpoolOptions spool)
     {
         if (_path is null || !File.Exists(_path))
             return false;
-        var before = _events;
+        var hasCounted = false;
         using var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        if (file.Length < _position)
+        {
+            // Another file under the same name: what it holds is counted as well, what was counted before stays.
+            _position = 0;
+        }
         file.Seek(_position, SeekOrigin.Begin);
         using var reader = new StreamReader(file);
         while (reader.ReadLine() is { } line)
@@ -44,16 +49,16 @@ internal sealed class EventRecount(ShippingOptions shipping, SpoolOptions spool)
             if (_position + bytes > file.Length)
                 break;   // the last line is still being written
             _position += bytes;
-            Count(line);
+            hasCounted |= Count(line);
         }
-        return _events != before;
+        return hasCounted;
     }
 
     /// <summary>The seeds as they stand: one per node with use, and 0 for all others.</summary>
-    public IReadOnlyList<SnapshotSeed> SeedsOf(YoungLimit limit) =>
-        [.. limit.Used.Select(pair => new SnapshotSeed(pair.Key, limit.WindowStart, (long)decimal.Floor(pair.Value), _events)), new SnapshotSeed(null, limit.WindowStart, 0, _events)];
+    public static IReadOnlyList<SnapshotSeed> SeedsOf(YoungLimit limit) =>
+        [.. limit.Used.Select(pair => new SnapshotSeed(pair.Key, limit.WindowStart, (long)decimal.Floor(pair.Value.Amount), pair.Value.Events)), new SnapshotSeed(null, limit.WindowStart, 0, 0)];
 
-    private void Count(string line)
+    private bool Count(string line)
     {
         UsageEvent? it;
         try
@@ -62,14 +67,15 @@ internal sealed class EventRecount(ShippingOptions shipping, SpoolOptions spool)
         }
         catch (JsonException)
         {
-            return;   // half a line that a crash left behind; its event was written again
+            return false;   // half a line that a crash left behind; its event was written again
         }
         if (it is null || (_lastSeq.TryGetValue(it.Instance, out var last) && it.Seq <= last))
-            return;   // sent again: the same event
+            return false;   // sent again: the same event
         _lastSeq[it.Instance] = it.Seq;
-        _events++;
+        var takes = false;
         foreach (var limit in _limits)
-            limit.Count(it);
+            takes |= limit.Count(it);
+        return takes;
     }
 }
 
@@ -82,18 +88,21 @@ internal sealed class YoungLimit(SnapshotLimit limit, SnapshotOrg org, ILimitKin
 
     public long WindowStart => windowStart;
 
-    /// <summary>By node, in the counter's units, exact.</summary>
-    public Dictionary<string, decimal> Used { get; } = [];
+    /// <summary>By node, in the counter's units, exact, and of how many events: a seed's version grows with what it counts.</summary>
+    public Dictionary<string, (decimal Amount, long Events)> Used { get; } = [];
 
-    public void Count(UsageEvent it)
+    /// <summary>Whether the limit took the event.</summary>
+    public bool Count(UsageEvent it)
     {
         var at = it.At.ToUnixTimeMilliseconds();
         if (it.Org != org.Code || at < windowStart || at >= windowEnd || NodeOf(it) is not { } node || !Takes(it) || it.Counted.Contains(CounterOf(node)))
-            return;
+            return false;
         var amount = kind.Name is Meters.Spend or Meters.Cost
             ? decimal.Parse(it.Cost ?? "0", CultureInfo.InvariantCulture) * NanoUnits.PerMajor(Currency.Parse(it.Currency ?? org.Currency))
             : kind.Used(it.Usage, null!, isRate: false).ToDecimal();
-        Used[node] = Used.GetValueOrDefault(node) + amount;
+        var (before, events) = Used.GetValueOrDefault(node);
+        Used[node] = (before + amount, events + 1);
+        return true;
     }
 
     private string? NodeOf(UsageEvent it)

@@ -86,7 +86,7 @@ internal sealed class LimitsText(QuotaFileText file, string path, List<string> m
     private void CheckOverride(SnapshotLimit limit, SnapshotLimit[] limits)
     {
         var place = $"{path} limits.{limit.Code}.overrides";
-        var text = file.Limits.First(other => other.Code == limit.Code);
+        var text = file.Limits.First(other => other.Code == limit.Code && nodeOf(other.Scope, "") is { } node && FileNode.Id(node.Org) == limit.OrgId);
         if (limits.FirstOrDefault(other => other.OrgId == limit.OrgId && other.Code == limit.Overrides) is not { Each: { } each } replaced)
             mistakes.Add($"{place}: '{limit.Overrides}' is not the code of a limit with each in this org");
         else if (each != (text.Key is not null ? "key" : nodeOf(text.Scope, place)?.Kind) || !Above(text).Contains(replaced.NodeId))

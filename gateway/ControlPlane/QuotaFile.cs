@@ -35,6 +35,13 @@ internal sealed record QuotaFile(IReadOnlyList<Upstream> Upstreams, ControlSnaps
             return null;
         }
         var before = mistakes.Count;
+        foreach (var (list, entries) in new (string, IEnumerable<object?>)[] { ("keys", text.Keys), ("limits", text.Limits) })
+        {
+            if (entries.Any(entry => entry is null))
+                mistakes.Add($"{path} {list}: an entry is empty; take it out");
+        }
+        text.Keys.RemoveAll(key => key is null);
+        text.Limits.RemoveAll(limit => limit is null);
         var upstreams = UpstreamsText.Read(text, path, mistakes);
         var snapshot = standalone ? StandaloneSnapshot.Build(text, path, mistakes) : null;
         if (!standalone && (text.Keys.Count > 0 || text.Limits.Count > 0 || text.Orgs.Count > 0 || text.Prices is not null))

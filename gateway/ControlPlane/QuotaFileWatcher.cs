@@ -36,9 +36,9 @@ internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamTabl
             log.FileHasMistakes(options.File, string.Join('\n', mistakes));
             return;
         }
-        upstreams.Replace(file.Upstreams);
         if (file.Snapshot is { } snapshot)
             await seeds!.ReplaceAsync(dates!.Date(snapshot));   // both are there when the file has limits
+        upstreams.Replace(file.Upstreams);
         log.FileReread(options.File);
     }
 }

@@ -38,8 +38,8 @@ internal sealed class SnapshotRefresher(
                     file.Touch(_touched = now);
                 return true;
             }
-            file.Write(snapshot);
             var state = control.Prepare(snapshot);
+            file.Write(snapshot);   // only what can be used replaces the last good copy
             await seeds.WriteAheadAsync(state);
             control.Replace(state, now);
             log.SnapshotReplaced(snapshot.Version, snapshot.Keys.Count, snapshot.Limits.Count);
@@ -62,7 +62,7 @@ internal sealed class SnapshotRefresher(
             control.Replace(control.Prepare(last.Snapshot), last.ConfirmedAt);
             log.StartedFromFile(last.Snapshot.Version, last.ConfirmedAt);
         }
-        catch (Exception problem) when (problem is JsonException or FormatException or IOException)
+        catch (Exception problem) when (problem is not OperationCanceledException)
         {
             log.SnapshotFileUnusable(problem.Message);   // not ready until the core answers
         }

@@ -38,7 +38,7 @@ internal sealed class StandaloneSeeds(CurrentControl control, EventRecount recou
         await _one.WaitAsync();
         try
         {
-            var state = control.Prepare(snapshot);
+            var (state, isCounted) = (control.Prepare(snapshot), true);
             try
             {
                 await BeginAsync(state);
@@ -52,8 +52,10 @@ internal sealed class StandaloneSeeds(CurrentControl control, EventRecount recou
             catch (Exception problem) when (IsExpected(problem))
             {
                 log.SeedsNotCounted(problem.Message);   // it comes into force all the same, and refuses until it is seeded
+                isCounted = false;
             }
-            control.Replace(_seen = state, clock.RealNow);
+            control.Replace(state, clock.RealNow);
+            _seen = isCounted ? state : null;
         }
         finally
         {
@@ -94,6 +96,7 @@ internal sealed class StandaloneSeeds(CurrentControl control, EventRecount recou
 
     private async Task BeginAsync(ControlState state)
     {
+        _young = [];
         foreach (var orgId in state.Snapshot.Limits.Where(limit => limit.Since is not null).Select(limit => limit.OrgId).Distinct())
             await store.Lane(orgId).OpenAsync();   // only then it is known whether other gateways count there
         _young = recount.CanCount ? [.. state.Snapshot.Limits.Select(limit => Young(limit, state)).OfType<YoungLimit>()] : [];
@@ -102,7 +105,7 @@ internal sealed class StandaloneSeeds(CurrentControl control, EventRecount recou
 
     private ControlState WithSeeds(ControlState state)
     {
-        var seeds = _young.ToDictionary(it => (it.Limit.OrgId, it.Limit.Code), recount.SeedsOf);
+        var seeds = _young.ToDictionary(it => (it.Limit.OrgId, it.Limit.Code), EventRecount.SeedsOf);
         return control.Prepare(state.Snapshot with
         {
             Limits = [.. state.Snapshot.Limits.Select(limit => seeds.TryGetValue((limit.OrgId, limit.Code), out var found) ? limit with { Seeds = found } : limit)],

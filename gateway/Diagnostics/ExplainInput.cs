@@ -22,7 +22,7 @@ internal sealed record ExplainInput(CallerKey Caller, string Model, string Provi
             else
                 body = (await JsonDocument.ParseAsync(request.Body)).RootElement;
         }
-        catch (JsonException)
+        catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {
             mistakes["body"] = "is not JSON";
         }
@@ -31,7 +31,18 @@ internal sealed record ExplainInput(CallerKey Caller, string Model, string Provi
         if (mistakes.Count > 0)
             return (null, mistakes);
 
-        string? Text(string name) => body.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        string? Text(string name)
+        {
+            try
+            {
+                return body.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+            }
+            catch (InvalidOperationException)
+            {
+                mistakes[name] = "is not valid text";   // half of a surrogate pair
+                return null;
+            }
+        }
         long? Number(string name, long least)
         {
             if (!body.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)

@@ -115,8 +115,9 @@ internal static class LimitEndpoints
     });
 
     /// <summary>
-    /// <c>POST /admin/counters/rebuild?org=acme</c>: a new epoch from this gateway's own calls. With <c>&amp;from=store</c> the counters
-    /// are taken as they are, because somebody else has put them right.
+    /// <c>POST /admin/counters/rebuild?org=acme</c>: a new epoch from this gateway's own calls; where other gateways have counted, too, only with
+    /// <c>&amp;force=true</c>, since their calls are then forgotten. With <c>&amp;from=store</c> the counters are taken as they are, because
+    /// somebody has put them right, or the gateways that have not confirmed them are gone for good.
     /// </summary>
     public static Task RebuildAsync(HttpContext context) => AnswerAsync(context, async () =>
     {
@@ -125,6 +126,12 @@ internal static class LimitEndpoints
         var lane = context.RequestServices.GetRequiredService<QuotaStore>().Lane(orgId);
         if (context.Request.Query["from"] == "store")
             await lane.AdoptAsync();
+        else if (lane.IsShared && context.Request.Query["force"] != "true")
+        {
+            await AdminEndpoints.WriteAsync(context, 409, json => json.WriteString("error",
+                "other gateways have counted here, and their calls would be forgotten; use from=store when the counters are right, or force=true"));
+            return;
+        }
         else
             await context.RequestServices.GetRequiredService<CounterRebuild>().RunAsync(lane);
         await AdminEndpoints.WriteAsync(context, 200, json => json.WriteString("epoch", lane.EpochId));

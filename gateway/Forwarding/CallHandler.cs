@@ -3,6 +3,7 @@ using Quota.Gateway.Diagnostics;
 using Quota.Gateway.Entitlements;
 using Quota.Gateway.Keys;
 using Quota.Gateway.Limits;
+using Quota.Gateway.Limits.Store;
 using Quota.Gateway.Metering;
 using Quota.Gateway.Providers;
 using Quota.Gateway.Spool;
@@ -88,6 +89,11 @@ internal sealed class CallHandler(
         {
             recorder.NotBegun(hold, limiter);
             return new Refusal.Unavailable("spool", "No metered call can be written down now: the spool's disk failed.", 2);
+        }
+        catch (StoreClosedException problem)
+        {
+            recorder.NotBegun(hold, limiter);
+            return new Refusal.Unavailable("limiter", $"Limits cannot be checked now: {problem.Message}.", 1);
         }
         var meter = new CallMeter(begin, hold, adapter.ReaderFor(request), recorder.EndAsync, clock, tokens => limiter.CoverAsync(hold, tokens));
         return await forwarder.ForwardAsync(context, new ForwardedCall(upstream, route, request, meter, hold, hold.ClampedTo, hold.Warnings));

@@ -82,7 +82,7 @@ internal sealed class GraceBook(string? path, LimitsOptions options, GatewayCloc
         {
             var units = amount(counter);
             if (counter.Counter.IsHard && _used.GetValueOrDefault(counter.Id) is var entry)
-                _used[counter.Id] = new GraceEntry(Math.Max(0, UsedOf(counter.Id) + units), EndOf(counter, entry));
+                _used[counter.Id] = new GraceEntry(Math.Max(0, UsedOf(counter.Id) + units), EndOf(counter, entry), counter.Counter.Window.IsNone);
         }
     }
 
@@ -98,11 +98,12 @@ internal sealed class GraceBook(string? path, LimitsOptions options, GatewayCloc
             OwnerFile.Replace(path, JsonSerializer.SerializeToUtf8Bytes(_used, GraceJson.Default.DictionaryStringGraceEntry));
     }
 
-    private static Dictionary<string, GraceEntry> Read(string? path) =>
-        path is not null && File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), GraceJson.Default.DictionaryStringGraceEntry) ?? [] : [];
+    /// <summary>Calls that ran at once when the file was written run no more.</summary>
+    private static Dictionary<string, GraceEntry> Read(string? path) => path is not null && File.Exists(path)
+        ? (JsonSerializer.Deserialize(File.ReadAllBytes(path), GraceJson.Default.DictionaryStringGraceEntry) ?? []).Where(pair => !pair.Value.IsAtOnce).ToDictionary() : [];
 }
 
-internal sealed record GraceEntry(long Used, long? EndsAtMs);
+internal sealed record GraceEntry(long Used, long? EndsAtMs, bool IsAtOnce);
 
 [JsonSerializable(typeof(Dictionary<string, GraceEntry>))]
 internal sealed partial class GraceJson : JsonSerializerContext;

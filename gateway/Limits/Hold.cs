@@ -16,6 +16,9 @@ internal sealed class Hold(Guid requestId, string orgId, DateTimeOffset at, IRea
 
     public IReadOnlyList<HeldCounter> Counters => counters;
 
+    /// <summary>The epoch of the counters that it is held on; null when nothing is held.</summary>
+    public string? Epoch { get; init; }
+
     /// <summary>False when the store was away and policy admitted the call: nothing is held, and what it uses is charged afterwards.</summary>
     public bool IsStored { get; init; } = true;
 

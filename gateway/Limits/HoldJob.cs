@@ -12,6 +12,7 @@ namespace Quota.Gateway.Limits;
 internal sealed class HoldJob(QuotaStore store, CounterTally tally, CurrentControl control, LimitsOptions options, GatewayClock clock, GatewayMetrics metrics, ILogger<HoldJob> log) : BackgroundService
 {
     private const int MostPerSweep = 100;
+    private const int MostAtOnce = 500;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -22,6 +23,8 @@ internal sealed class HoldJob(QuotaStore store, CounterTally tally, CurrentContr
             await TryAsync(() => RenewAsync(options.HoldDeadline / 3));
             foreach (var org in control.Now?.Orgs ?? [])
                 await TryAsync(() => ReapAsync(org.Id, org.Code));
+            foreach (var lane in store.Lanes)
+                await TryAsync(() => store.LookAsync(lane.OrgId));   // an idle gateway, too, must find that another has come
             await TryAsync(NoteEpochsAsync);
         }
     }
@@ -34,21 +37,24 @@ internal sealed class HoldJob(QuotaStore store, CounterTally tally, CurrentContr
 
     internal async Task RenewAsync(TimeSpan olderThan)
     {
-        var now = clock.GetUtcNow();
-        await Task.WhenAll(tally.Open().Where(hold => hold.IsStored && now - hold.At >= olderThan).Select(async hold =>
+        var now = DateTimeOffset.FromUnixTimeMilliseconds(store.NowMs);   // the clock that holds have their time from
+        foreach (var part in tally.Open().Where(hold => hold.IsStored && now - hold.At >= olderThan).Chunk(MostAtOnce))
+            await Task.WhenAll(part.Select(RenewAsync));
+    }
+
+    private async Task RenewAsync(Hold hold)
+    {
+        switch (await store.ExtendAsync(hold, [.. hold.Counters.Select(counter => counter.Quantity)]))
         {
-            switch (await store.ExtendAsync(hold, [.. hold.Counters.Select(counter => counter.Quantity)]))
-            {
-                case ExtendOutcome.Held:
-                    hold.IsLost = false;
-                    break;
-                case ExtendOutcome.Reaped:
-                    // It was charged, and others have taken its place: nothing more may go out until it fits again.
-                    hold.IsLost = true;
-                    log.HoldNotRenewed(hold.RequestId);
-                    break;
-            }
-        }));
+            case ExtendOutcome.Held:
+                hold.IsLost = false;
+                break;
+            case ExtendOutcome.Reaped:
+                // It was charged, and others have taken its place: nothing more may go out until it fits again.
+                hold.IsLost = true;
+                log.HoldNotRenewed(hold.RequestId);
+                break;
+        }
     }
 
     internal async Task ReapAsync(string orgId, string org)
@@ -73,7 +79,7 @@ internal sealed class HoldJob(QuotaStore store, CounterTally tally, CurrentContr
         {
             await step();
         }
-        catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException or IOException)
+        catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException or IOException or UnauthorizedAccessException)
         {
             log.StoreSilent(problem.Message);
         }

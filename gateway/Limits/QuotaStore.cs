@@ -43,19 +43,19 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
         {
             var windows = WindowsAt(counters, connection.NowMs);
             var notAfter = connection.RealNowMs + (long)options.RedisTimeout.TotalMilliseconds;
-            var reply = await SendAsync(orgId, new ReserveOp(requestId, counters, windows, worst, least, most, choices, notAfter));
+            var op = new ReserveOp(requestId, counters, windows, worst, least, most, choices, notAfter);
+            var reply = await SendAsync(orgId, op);
             var words = new ReplyReader(reply);
             switch (words.Word())
             {
                 case "held":
-                    return Read(words, StoreOutcome.Held, counters, windows, worst);
+                    return Read(words, StoreOutcome.Held, counters, windows, worst) with { Epoch = op.Epoch };
                 case "refused":
                     return Read(words, StoreOutcome.Refused, counters, windows, worst);
                 case "unseeded":
                     return new StoreReserve(StoreOutcome.Unseeded, At(words.Number()), 0, []) { Counter = (int)words.Number() - 1 };
                 case "late" or "clock" when attempt < 3:
-                    connection.Learn(words.Number());   // our idea of Redis's clock is wrong (first call, clock change, long pause): ask once more
-                    continue;
+                    continue;   // our idea of Redis's clock was wrong (first call, clock change, long pause); the reply has put it right: ask once more
                 default:
                     throw new RedisException($"reserve answered '{reply}'");
             }
@@ -98,6 +98,9 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
         }));
         return [.. due.Where((_, i) => reaped[i])];
     }
+
+    /// <summary>Looks whether an org's counters are still believed, and who else counts there.</summary>
+    public Task LookAsync(string orgId) => SendAsync(orgId, new LookOp());
 
     /// <summary>What was used elsewhere, into a counter of the current epoch. False when a version as great is there.</summary>
     public async Task<bool> SeedAsync(string orgId, string counterId, long units, long version, long? endsAtMs) =>

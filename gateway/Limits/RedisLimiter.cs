@@ -133,6 +133,7 @@ internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, Grac
             held = [.. held.Select(counter => demand.CanGrow && counter.Counter.Stepwise && counter.Counter.Kind.WorstCase(demand) is { PerOutputToken: > 0 } whole ? counter with { Worst = whole, Grows = true } : counter)];
         return new ReserveDecision.Held(new Hold(requestId, orgId, reply.At, held)
         {
+            Epoch = reply.Epoch,
             ClampedTo = ClampedTo(held, reply.Output, demand),
             Warnings = Warnings(held),
             IsStepwise = stepwise,

@@ -18,8 +18,10 @@ internal sealed class ReleaseQueue(QuotaStore store, LimitsOptions options, Gate
     {
         await foreach (var (orgId, requestId, since) in _queue.Reader.ReadAllAsync(stoppingToken))
         {
-            while (!await TryReleaseAsync(orgId, requestId, time.GetElapsedTime(since)))
-                await Task.Delay(options.RedisTimeout, time, stoppingToken);   // what waits behind it grows older meanwhile
+            if (await TryReleaseAsync(orgId, requestId, time.GetElapsedTime(since)))
+                continue;
+            _queue.Writer.TryWrite((orgId, requestId, since));   // to the end: one org that is closed holds up no other
+            await Task.Delay(TimeSpan.FromMilliseconds(50), time, stoppingToken);
         }
     }
 
@@ -29,7 +31,7 @@ internal sealed class ReleaseQueue(QuotaStore store, LimitsOptions options, Gate
         try
         {
             if (await store.ReadHoldAsync(orgId, requestId) is { } hold)
-                return await store.ReleaseAsync(orgId, requestId, hold.Counters);
+                return hold.State == "settled" || await store.ReleaseAsync(orgId, requestId, hold.Counters);   // settled: charged meanwhile, nothing is left to give back
             return waited > options.RedisTimeout * 2;
         }
         catch (Exception problem) when (problem is not OperationCanceledException)

@@ -11,40 +11,21 @@ namespace Quota.Gateway.Limits;
 /// </summary>
 internal sealed class SeedJob(QuotaStore store, CurrentControl control, GatewayClock clock, ILogger<SeedJob> log) : BackgroundService
 {
-    private readonly ConcurrentDictionary<(string Counter, long Version, string? Epoch), bool> _written = new();
+    private readonly ConcurrentDictionary<string, (long Version, string? Epoch)> _written = new();
     private ControlState? _seen;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), clock);
         while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await SeedAsync();
-            }
-            catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
-            {
-                log.StoreSilent(problem.Message);
-            }
-        }
+            await SeedAsync();
     }
 
     /// <summary>
     /// Writes a state's seeds before it comes into force, so that a young limit bites with what was used before it, and not with a refusal.
     /// A store that is away changes nothing: then the script refuses until the seed is there.
     /// </summary>
-    public async Task WriteAheadAsync(ControlState state)
-    {
-        try
-        {
-            await WriteAsync(state);
-        }
-        catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
-        {
-            log.StoreSilent(problem.Message);
-        }
-    }
+    public Task WriteAheadAsync(ControlState state) => WriteAsync(state);
 
     private async Task SeedAsync()
     {
@@ -53,7 +34,8 @@ internal sealed class SeedJob(QuotaStore store, CurrentControl control, GatewayC
         if (!ReferenceEquals(_seen, state))
         {
             _seen = state;
-            foreach (var it in _written.Keys.Where(it => !state.Counters.Any(counter => counter.Seeds.Count > 0 && counter.WindowsAt(store.NowMs).Current == it.Counter)))
+            var seeded = state.Counters.Where(counter => counter.Seeds.Count > 0).Select(counter => counter.WindowsAt(store.NowMs).Current).ToHashSet();
+            foreach (var it in _written.Keys.Where(it => !seeded.Contains(it)))
                 _written.TryRemove(it, out _);
         }
         await WriteAsync(state);
@@ -61,15 +43,28 @@ internal sealed class SeedJob(QuotaStore store, CurrentControl control, GatewayC
 
     private async Task WriteAsync(ControlState state)
     {
-        foreach (var counter in state.Counters)
+        // Org by org: one whose counters are closed holds up no other.
+        foreach (var org in state.Counters.Where(counter => counter.Seeds.Count > 0).GroupBy(counter => counter.OrgId))
         {
-            if (counter.Seeds.Count == 0)
-                continue;
-            var window = counter.WindowsAt(store.NowMs);
-            if (counter.SeedOf(window.Start) is not { } seed || _written.ContainsKey((window.Current, seed.Version, store.Lane(counter.OrgId).EpochId)))
-                continue;
-            await store.SeedAsync(counter.OrgId, window.Current, seed.Used, seed.Version, window.Middle == long.MaxValue ? null : window.Middle);
-            _written.TryAdd((window.Current, seed.Version, store.Lane(counter.OrgId).EpochId), true);
+            try
+            {
+                foreach (var counter in org)
+                    await WriteAsync(counter);
+            }
+            catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
+            {
+                log.StoreSilent(problem.Message);
+            }
         }
+    }
+
+    private async Task WriteAsync(LimitCounter counter)
+    {
+        var window = counter.WindowsAt(store.NowMs);
+        if (counter.SeedOf(window.Start) is not { } seed
+            || (_written.TryGetValue(window.Current, out var written) && written.Version >= seed.Version && written.Epoch == store.Lane(counter.OrgId).EpochId))
+            return;
+        await store.SeedAsync(counter.OrgId, window.Current, seed.Used, seed.Version, window.Middle == long.MaxValue ? null : window.Middle);
+        _written[window.Current] = (seed.Version, store.Lane(counter.OrgId).EpochId);
     }
 }

@@ -1,17 +1,22 @@
 using Quota.Gateway.Diagnostics;
 using Quota.Gateway.Limits;
+using Quota.Gateway.Limits.Store;
 using Quota.Gateway.Spool;
 
 namespace Quota.Gateway.Metering;
 
 /// <summary>Writes down the begin and the end of calls, in the order that loses nothing: record first, then act.</summary>
-internal sealed class CallRecorder(CallSpool spool, Settler settler, CounterTally tally, GraceBook grace, GatewayMetrics metrics)
+internal sealed class CallRecorder(CallSpool spool, Settler settler, QuotaStore store, CounterTally tally, GraceBook grace, GatewayMetrics metrics)
 {
     /// <summary>Before the call is sent upstream.</summary>
     /// <exception cref="IOException">The record could not be written: the call must not be sent.</exception>
+    /// <exception cref="StoreClosedException">The counters are no longer those it was held on: the call must not be sent.</exception>
     public ValueTask BeginAsync(BeginRecord begin, Hold hold)
     {
         tally.Started(hold);
+        // A rebuild closes the epoch before it looks at the tally: either it has seen this call, or this call sees that it is closed.
+        if (hold.IsStored && store.Lane(hold.OrgId).EpochId != hold.Epoch)
+            throw new StoreClosedException("the counters are being rebuilt");
         return spool.BeginAsync(begin);
     }
 
@@ -20,10 +25,14 @@ internal sealed class CallRecorder(CallSpool spool, Settler settler, CounterTall
     {
         var seq = await spool.EndAsync(begin, outcome);
         var amounts = settler.AmountsOf(begin, outcome);
-        tally.Ended(seq, begin, amounts);
-        settler.Send(begin, outcome, amounts);
-        if (!hold.IsStored)
+        if (hold.IsStored)
+            tally.Ended(seq, begin, amounts);
+        else
+        {
+            tally.NotStarted(hold.RequestId);   // used from when it is charged on, so that a rebuild before that does not count it, too
             grace.Ended(hold, amounts);
+        }
+        settler.Send(new EndedCall(begin, outcome, amounts, seq));
         metrics.CallEnded(begin, outcome);
     }
 

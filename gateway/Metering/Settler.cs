@@ -13,7 +13,7 @@ namespace Quota.Gateway.Metering;
 /// Settles holds to what was used. Sent at once and not waited for; repeated in the background until the store has answered. Should the
 /// queue of repeats be full, or the process die, the spool still knows the call as unsettled and the next start settles it.
 /// </summary>
-internal sealed class Settler(QuotaStore store, CallSpool spool, IEnumerable<ILimitKind> kinds, ReleaseQueue releases, LimitsOptions options, GatewayClock clock, ILogger<Settler> log)
+internal sealed class Settler(QuotaStore store, CallSpool spool, CounterTally tally, IEnumerable<ILimitKind> kinds, ReleaseQueue releases, LimitsOptions options, GatewayClock clock, ILogger<Settler> log)
     : BackgroundService
 {
     private readonly Dictionary<string, ILimitKind> _kinds = kinds.ToDictionary(kind => kind.Name);
@@ -30,7 +30,7 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, IEnumerable<ILi
     }
 
     /// <summary>Sends the settle on the connection that carries later reserves, and returns without waiting for the answer.</summary>
-    public void Send(BeginRecord begin, CallOutcome outcome, IReadOnlyList<ExactNanos> amounts) => _ = SendAsync(new EndedCall(begin, outcome, amounts));
+    public void Send(EndedCall call) => _ = SendAsync(call);
 
     /// <summary>Settles and notes it in the spool.</summary>
     /// <exception cref="RedisException">No usable answer; say it again.</exception>
@@ -43,6 +43,8 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, IEnumerable<ILi
         var added = begin.IsHeld
             ? await store.SettleAsync(begin.OrgId, begin.Id, [.. begin.Counters.Select(counter => counter.Id)], call.Amounts, receipt)
             : await store.ChargeAsync(begin.OrgId, begin.Id, [.. begin.Counters.Select((counter, i) => new ChargedCounter(counter.Id, counter.Kind, counter.EndsAtMs, call.Amounts[i]))], receipt);
+        if (!begin.IsHeld)
+            tally.Ended(call.Seq, begin, call.Amounts);
         spool.Settled(Settled(begin, added));
     }
 
@@ -97,4 +99,5 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, IEnumerable<ILi
 }
 
 /// <summary>A call and what it used on each of its counters.</summary>
-internal sealed record EndedCall(BeginRecord Begin, CallOutcome Outcome, IReadOnlyList<ExactNanos> Amounts);
+/// <param name="Seq">The number of its event.</param>
+internal sealed record EndedCall(BeginRecord Begin, CallOutcome Outcome, IReadOnlyList<ExactNanos> Amounts, long Seq);

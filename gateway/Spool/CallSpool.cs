@@ -25,7 +25,7 @@ internal sealed class CallSpool : IDisposable
     {
         (_options, _identity, _tally) = (options, identity, tally);
         Recovered = [.. contents.Unsettled.Values];
-        Ended = contents.Ended;
+        (Ended, FirstSeq) = (contents.Ended, contents.FirstSeq);
         foreach (var call in Recovered)
             Count(call.Begin.Id, call.Segment);
         _oldestSegment = contents.Segments.Count > 0 ? contents.Segments[0] : 1;
@@ -41,6 +41,9 @@ internal sealed class CallSpool : IDisposable
 
     /// <summary>The calls that ended since the tally's checkpoint.</summary>
     public IReadOnlyList<UnsettledCall> Ended { get; }
+
+    /// <summary>The number of the first event that the segments can still hold.</summary>
+    public long FirstSeq { get; }
 
     /// <summary>What the tally is at this moment; asked before a segment goes, whose records it must then hold.</summary>
     public Func<Limits.TallyCheckpoint>? Tally { get; set; }
@@ -112,16 +115,17 @@ internal sealed class CallSpool : IDisposable
     /// <summary>Deletes the segments that are wholly shipped and whose calls are all settled.</summary>
     public void Trim(SpoolPosition shipped)
     {
-        if (!CanTrim(shipped))
+        var keep = FirstToKeep(shipped);
+        if (_oldestSegment >= keep)
             return;
-        // First what the segments add up to, then they go: a call that ends from now on still has its begin record in one that stays.
+        // First what the segments add up to, then they go, and no more than that: a call that ends from now on still has its begin record in one that stays.
         if (Tally is { } tally)
             _tally.Write(tally());
         while (true)
         {
             lock (_gate)
             {
-                if (!CanTrim(shipped))
+                if (_oldestSegment >= keep)
                     return;
                 File.Delete(SpoolPosition.PathOf(_options.Directory, _oldestSegment++));
             }
@@ -131,13 +135,11 @@ internal sealed class CallSpool : IDisposable
 
     public void Dispose() => _log.Dispose();
 
-    private bool CanTrim(SpoolPosition shipped)
+    /// <summary>The oldest segment that is not wholly shipped or has a call that is not settled.</summary>
+    private int FirstToKeep(SpoolPosition shipped)
     {
         lock (_gate)
-        {
-            var needed = _unsettledBySegment.Count > 0 ? _unsettledBySegment.First().Key : int.MaxValue;
-            return _oldestSegment < Math.Min(shipped.Segment, needed);
-        }
+            return Math.Min(shipped.Segment, _unsettledBySegment.Count > 0 ? _unsettledBySegment.First().Key : int.MaxValue);
     }
 
     private static void FlushToDisk(string path)
@@ -157,23 +159,24 @@ internal sealed class CallSpool : IDisposable
 internal sealed record UnsettledCall(BeginRecord Begin, int Segment, UsageEvent? End);
 
 /// <summary>What a folder of segments holds that still matters.</summary>
-internal sealed record SpoolContents(IReadOnlyList<int> Segments, Dictionary<Guid, UnsettledCall> Unsettled, IReadOnlyList<UnsettledCall> Ended, long NextSeq)
+internal sealed record SpoolContents(IReadOnlyList<int> Segments, Dictionary<Guid, UnsettledCall> Unsettled, IReadOnlyList<UnsettledCall> Ended, long FirstSeq, long NextSeq)
 {
     /// <param name="tallied">Events up to this number are in the tally's checkpoint.</param>
     public static SpoolContents Read(string folder, long tallied)
     {
         var unsettled = new Dictionary<Guid, UnsettledCall>();
         var ended = new List<UnsettledCall>();
-        var nextSeq = 1L;
+        var (firstSeq, nextSeq) = (0L, 1L);
         var segments = SpoolPosition.Segments(folder);
         if (segments.Count == 0)
-            return new SpoolContents(segments, unsettled, ended, nextSeq);
+            return new SpoolContents(segments, unsettled, ended, Math.Max(1, firstSeq), nextSeq);
         foreach (var entry in SpoolReader.Read(folder, new SpoolPosition(segments[0], 0), to: null))
         {
             switch (entry.Kind)
             {
                 case RecordKind.Segment:
-                    nextSeq = Math.Max(nextSeq, JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.SegmentRecord)!.NextSeq);
+                    var segment = JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.SegmentRecord)!;
+                    (firstSeq, nextSeq) = (firstSeq == 0 ? segment.NextSeq : firstSeq, Math.Max(nextSeq, segment.NextSeq));
                     break;
                 case RecordKind.Begin:
                     var begin = JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.BeginRecord)!;
@@ -193,6 +196,6 @@ internal sealed record SpoolContents(IReadOnlyList<int> Segments, Dictionary<Gui
                     break;
             }
         }
-        return new SpoolContents(segments, unsettled, ended, nextSeq);
+        return new SpoolContents(segments, unsettled, ended, Math.Max(1, firstSeq), nextSeq);
     }
 }

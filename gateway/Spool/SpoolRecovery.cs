@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text.Json;
 using Quota.Gateway.ControlPlane;
 using Quota.Gateway.Limits;
@@ -9,7 +10,7 @@ using StackExchange.Redis;
 namespace Quota.Gateway.Spool;
 
 /// <summary>
-/// Before serving: gives every call that an earlier run began its one event, settles its counters, and gives back this gateway's holds
+/// Gives every call that an earlier run began its one event, before serving; then settles its counters, and gives back this gateway's holds
 /// whose call was never sent. Only the owner of a spool does this. Killed half-way, the next start goes on where it stopped.
 /// </summary>
 internal sealed class SpoolRecovery(
@@ -18,16 +19,24 @@ internal sealed class SpoolRecovery(
     : BackgroundService
 {
     private const int MostHolds = 100_000;
-    private readonly HashSet<Guid> _resolved = [];
-    private readonly Dictionary<Guid, CallOutcome> _ended = [];
+    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>True once nothing of an earlier run is left open; metered calls are refused until then.</summary>
+    private readonly DateTimeOffset _started = clock.GetUtcNow();
+    private readonly HashSet<Guid> _settled = [];
+    private readonly Dictionary<Guid, (CallOutcome Outcome, long Seq)> _ended = [];
+    private readonly HashSet<string> _released = [];
+    private bool _reachesBack;
+
+    /// <summary>True once every call of an earlier run has its event; metered calls are refused until then.</summary>
     public bool IsDone { get; private set; }
 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
-        tally.Restore(tallies.Read());
-        foreach (var call in spool.Ended)
+        var checkpoint = tallies.Read();
+        tally.Restore(checkpoint with { Through = Math.Max(checkpoint.Through, spool.FirstSeq - 1) });
+        _reachesBack = checkpoint.Through >= spool.FirstSeq - 1;
+        var open = spool.Recovered.Where(call => !call.Begin.IsHeld).Select(call => call.Begin.Id).ToHashSet();
+        foreach (var call in spool.Ended.Where(call => !open.Contains(call.Begin.Id)))   // what was admitted without the store counts once it is charged
             tally.Ended(call.End!.Seq, call.Begin, settler.AmountsOf(call.Begin, OutcomeOf(call.End)));
         spool.Tally = () => tally.Checkpoint(options.CounterGrace);
         return base.StartAsync(cancellationToken);
@@ -39,36 +48,67 @@ internal sealed class SpoolRecovery(
         {
             try
             {
-                if (control.Now is not null)
-                {
-                    await RecoverAsync();
+                if (!IsDone)
+                    await EndAllAsync();
+                if (control.Now is { } state && await SettleAllAsync(state))
                     return;
-                }
             }
             catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
             {
                 log.RecoveryWaits(problem.Message);
             }
-            await Task.Delay(TimeSpan.FromMilliseconds(100), clock, stoppingToken);
+            await Task.Delay(Again, clock, stoppingToken);
         }
     }
 
-    internal async Task RecoverAsync()
+    /// <summary>First every call gets its event, so that counters which have to be rebuilt are rebuilt from all of them.</summary>
+    internal async Task EndAllAsync()
     {
-        // First every call gets its event, so that counters which have to be rebuilt are rebuilt from all of them.
         foreach (var call in spool.Recovered.Where(call => !_ended.ContainsKey(call.Begin.Id)))
             await EndAsync(call);
-        tally.IsWhole = true;
-        foreach (var call in spool.Recovered.Where(call => !_resolved.Contains(call.Begin.Id)))
-        {
-            await settler.SettleAsync(new EndedCall(call.Begin, _ended[call.Begin.Id], settler.AmountsOf(call.Begin, _ended[call.Begin.Id])));
-            _resolved.Add(call.Begin.Id);
-        }
-        await ReleaseUnbegunAsync();
         if (spool.Recovered.Count > 0)
             log.Recovered(spool.Recovered.Count);
+        tally.IsWhole = _reachesBack;
         folder.NoteBoot();
         IsDone = true;
+    }
+
+    /// <summary>Then the counters, org by org: one whose counters are closed holds up no other. True when nothing is left to do.</summary>
+    private async Task<bool> SettleAllAsync(ControlState state)
+    {
+        var isDone = true;
+        foreach (var call in spool.Recovered.Where(call => !_settled.Contains(call.Begin.Id)))
+        {
+            var (outcome, seq) = _ended[call.Begin.Id];
+            isDone &= await TryAsync(async () =>
+            {
+                await settler.SettleAsync(new EndedCall(call.Begin, outcome, settler.AmountsOf(call.Begin, outcome), seq));
+                _settled.Add(call.Begin.Id);
+            });
+        }
+        foreach (var org in state.Orgs.Where(org => !_released.Contains(org.Id)))
+        {
+            isDone &= await TryAsync(async () =>
+            {
+                await ReleaseUnbegunAsync(org.Id);
+                _released.Add(org.Id);
+            });
+        }
+        return isDone;
+    }
+
+    private async Task<bool> TryAsync(Func<Task> step)
+    {
+        try
+        {
+            await step();
+            return true;
+        }
+        catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
+        {
+            log.RecoveryWaits(problem.Message);
+            return false;
+        }
     }
 
     private async Task EndAsync(UnsettledCall call)
@@ -76,13 +116,15 @@ internal sealed class SpoolRecovery(
         var begin = call.Begin;
         if (call.End is { } end)
         {
-            _ended[begin.Id] = OutcomeOf(end);
+            _ended[begin.Id] = (OutcomeOf(end), end.Seq);
             return;
         }
-        var outcome = await ReceiptOf(begin) ?? UsageEventComposer.Abandoned(begin);
+        // Within one boot of the machine a settled call has its end record: it was written first. After a power loss the receipt may know more.
+        var outcome = (folder.SameBoot ? null : await ReceiptOf(begin)) ?? UsageEventComposer.Abandoned(begin);
         var seq = await spool.EndAsync(begin, outcome);
-        tally.Ended(seq, begin, settler.AmountsOf(begin, outcome));
-        _ended[begin.Id] = outcome;   // a store that goes away now must not make a second event
+        if (begin.IsHeld)
+            tally.Ended(seq, begin, settler.AmountsOf(begin, outcome));
+        _ended[begin.Id] = (outcome, seq);   // a store that goes away now must not make a second event
     }
 
     /// <summary>A store that has lost its counters has lost the receipts with them: the call is abandoned, as if it had never answered.</summary>
@@ -102,21 +144,23 @@ internal sealed class SpoolRecovery(
     private static CallOutcome OutcomeOf(UsageEvent end) =>
         new() { Status = end.Status, Usage = end.Usage, EndedAt = end.EndedAt, Estimated = end.Estimated, HttpStatus = end.HttpStatus };
 
-    /// <summary>A hold of ours without a begin record was never sent upstream, unless the record went with the power.</summary>
-    private async Task ReleaseUnbegunAsync()
+    /// <summary>A hold of ours without a begin record was never sent upstream, unless the record went with the power. Younger ones are of this run.</summary>
+    private async Task ReleaseUnbegunAsync(string orgId)
     {
         var begun = spool.Recovered.Select(call => call.Begin.Id).ToHashSet();
-        foreach (var org in control.Now!.Orgs)
+        var running = tally.Open().Select(hold => hold.RequestId).ToHashSet();
+        foreach (var requestId in await store.OpenHoldsAsync(orgId, MostHolds))
         {
-            foreach (var requestId in await store.OpenHoldsAsync(org.Id, MostHolds))
-            {
-                if (begun.Contains(requestId) || await store.ReadHoldAsync(org.Id, requestId) is not { State: "held" or "reaped" } hold || hold.Owner != folder.Identity.Instance)
-                    continue;
-                if (folder.SameBoot)
-                    await store.ReleaseAsync(org.Id, requestId, hold.Counters);
-                else
-                    log.HoldWithoutBegin(requestId, options.HoldDeadline);
-            }
+            if (begun.Contains(requestId) || running.Contains(requestId) || TimeOf(requestId) >= _started.ToUnixTimeMilliseconds()
+                || await store.ReadHoldAsync(orgId, requestId) is not { State: "held" or "reaped" } hold || hold.Owner != folder.Identity.Instance)
+                continue;
+            if (folder.SameBoot)
+                await store.ReleaseAsync(orgId, requestId, hold.Counters);
+            else
+                log.HoldWithoutBegin(requestId, options.HoldDeadline);
         }
     }
+
+    /// <summary>When an id was made, by this gateway's clock: the first 48 bits of a UUIDv7 (RFC 9562).</summary>
+    private static long TimeOf(Guid id) => (long)(BinaryPrimitives.ReadUInt64BigEndian(id.ToByteArray(bigEndian: true)) >> 16);
 }

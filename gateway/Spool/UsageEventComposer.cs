@@ -51,7 +51,7 @@ internal static class UsageEventComposer
     public static CallOutcome Abandoned(BeginRecord begin) => new()
     {
         Status = UsageStatus.Abandoned,
-        Usage = new UsageCounts { Requests = 1, InputTokens = begin.InputEstimate },
+        Usage = new UsageCounts { Requests = 1, InputTokens = begin.InputEstimate, Images = begin.Images, BytesIn = begin.BytesIn },
         Estimated = true,
         EndedAt = begin.StartedAt,
     };

@@ -14,7 +14,7 @@
 --           number   → '', '', '', ''
 --         levels ("token=level;…", '' = none)
 --      then number of ops, then the ops: name and arguments (see their files)
--- reply {'ok <mutations stored> <facts told> <fields of the epoch hash>', one text per op}; three fields, and two for every gateway
+-- reply {'ok <mutations stored> <facts told> <fields of the epoch hash> <Redis's time, ms>', one text per op}; three fields, and two for every gateway
 --       {'suspect <guard>'}   run: the server is not the one this epoch began on · epoch: another epoch, or none · lost: the store has
 --                             forgotten mutations that it had acknowledged. Nothing was done (protocols A8).
 
@@ -40,5 +40,5 @@ local reply = { '' }
 for i = 1, num() do reply[i + 1] = ops[arg()](specs) end
 tell_all()
 write_counters()
-reply[1] = 'ok ' .. text(redis.call('HINCRBY', KEYS[1], 'n:' .. ARGV[3], 1)) .. ' ' .. text(told) .. ' ' .. text(redis.call('HLEN', KEYS[1]))
+reply[1] = 'ok ' .. text(redis.call('HINCRBY', KEYS[1], 'n:' .. ARGV[3], 1)) .. ' ' .. text(told) .. ' ' .. text(redis.call('HLEN', KEYS[1])) .. ' ' .. text(real)
 return reply

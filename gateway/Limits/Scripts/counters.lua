@@ -2,7 +2,7 @@
 --
 -- A counter is a hash: live (settled use), frac (billionths of a unit still to carry), seed and seedv (use counted elsewhere, and its
 -- version), held (open holds), over (use that no hold covered), marks (thresholds told); a rate's counter also has t (milliseconds of
--- the last drain) and rem (the remainder of that drain), and what has no window kept (when its expiry was last put off).
+-- the last drain) and rem (the remainder of that drain), its speed (as a kind, see below), and what has no window kept (when its expiry was last put off).
 -- Counters are read once, decided on in memory, and written once at the end; holds are written as they are decided, so that a later op
 -- of the same call sees them.
 -- Every number is an integer below 2^53 and leaves as '%d' text, because Lua itself prints only 14 digits ('%.0f' says the same and
@@ -40,9 +40,9 @@ local counters, loaded = {}, {}
 local function counter(key)
   local c = counters[key]
   if not c then
-    local v = redis.call('HMGET', key, 'live', 'frac', 'seed', 'held', 'marks', 'seedv', 't', 'rem', 'over', 'kept')
+    local v = redis.call('HMGET', key, 'live', 'frac', 'seed', 'held', 'marks', 'seedv', 't', 'rem', 'over', 'kept', 'speed')
     c = { key = key, live = tonumber(v[1]) or 0, frac = tonumber(v[2]) or 0, seed = tonumber(v[3]) or 0, held = tonumber(v[4]) or 0,
-          marks = v[5] or '', seedv = tonumber(v[6]), t = tonumber(v[7]), rem = tonumber(v[8]) or 0, over = tonumber(v[9]) or 0, refreshed = tonumber(v[10]),
+          marks = v[5] or '', seedv = tonumber(v[6]), t = tonumber(v[7]), rem = tonumber(v[8]) or 0, over = tonumber(v[9]) or 0, refreshed = tonumber(v[10]), speed = v[11],
           exists = v[1] or v[4] or v[6] or v[9] }
     counters[key] = c
     loaded[#loaded + 1] = c
@@ -58,6 +58,7 @@ local function write_counters()
       if c.t_dirty then w[#w + 1] = 't'; w[#w + 1] = text(c.t); w[#w + 1] = 'rem'; w[#w + 1] = text(c.rem) end
       if c.seed_dirty then w[#w + 1] = 'seed'; w[#w + 1] = text(c.seed); w[#w + 1] = 'seedv'; w[#w + 1] = text(c.seedv) end
       if c.over_dirty then w[#w + 1] = 'over'; w[#w + 1] = text(c.over) end
+      if c.speed_dirty then w[#w + 1] = 'speed'; w[#w + 1] = c.speed end
       if c.refreshed_dirty then w[#w + 1] = 'kept'; w[#w + 1] = text(c.refreshed) end
       if c.marks_dirty then w[#w + 1] = 'marks'; w[#w + 1] = c.marks end
       redis.call('HSET', c.key, unpack(w))
@@ -102,7 +103,8 @@ local function kind_of(kind)
 end
 
 local function drain_as(c, kind)
-  local drains, period = string.match(kind, '^%a(%d+)/(%d+)/%d+$')
+  -- At the speed of the limit in force, which the last reserve has left here; the hold's own may be of a limit that was changed since.
+  local drains, period = string.match(c.speed or kind, '^%a(%d+)/(%d+)/%d+$')
   drain(c, tonumber(drains), tonumber(period))
   c.dirty, c.t_dirty = true, true
 end
@@ -163,21 +165,24 @@ end
 
 -- What is left of a reaped hold's provisional charge. On a rate it has drained since, and what drained is not given back: others may have
 -- used the room (protocols A5).
-local function left_of(kind, quantity, reaped_at)
+local function left_of(c, kind, quantity, reaped_at)
   local letter = kind_of(kind)
   if letter == 'n' then return 0 end
   if letter == 'c' then return quantity end
-  local drains, period = string.match(kind, '^%a(%d+)/(%d+)/%d+$')
-  drains, period = tonumber(drains), tonumber(period)
-  local elapsed = math.max(0, at - reaped_at)
-  return math.max(0, quantity - elapsed * math.floor(drains / period) - math.ceil(elapsed * (drains % period) / period))
+  local elapsed, left = math.max(0, at - reaped_at), quantity
+  for _, speed in ipairs({ kind, c.speed or kind }) do   -- the faster of the hold's limit and the one in force
+    local drains, period = string.match(speed, '^%a(%d+)/(%d+)/%d+$')
+    drains, period = tonumber(drains), tonumber(period)
+    left = math.min(left, quantity - elapsed * math.floor(drains / period) - math.ceil(elapsed * (drains % period) / period))
+  end
+  return math.max(0, left)
 end
 
 -- Takes a hold's quantity back: from what is held, or, once reaped, what is left of the provisional charge.
 local function take_back(c, kind, quantity, hold)
   if kind_of(kind) == 'r' then drain_as(c, kind) end
   if hold.state == 'held' then c.held = math.max(0, c.held - quantity)
-  else c.live = math.max(0, c.live - left_of(kind, quantity, hold.reaped_at)) end
+  else c.live = math.max(0, c.live - left_of(c, kind, quantity, hold.reaped_at)) end
   c.dirty = true
 end
 

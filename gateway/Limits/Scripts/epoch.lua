@@ -2,14 +2,16 @@
 --
 -- KEYS  1 epoch hash: id, run (the server's run id when it was opened or last confirmed), state (open, or building and by whom),
 --         n:<instance> (mutations each gateway made), v:<instance> (the run id under which it last found all of its own)
--- ARGV  1 what to do: open · build · ready     2 gateway instance     3 epoch id: the one known ('' = none), or the new one to build
---       4 mutations this gateway knows to be stored
+-- ARGV  1 what to do: open · adopt · build · ready     2 gateway instance     3 epoch id: the one known ('' = none), or the new one to build
+--       4 mutations this gateway knows to be stored     5 for build: the epoch that was there when it was decided ('' = none)
 -- reply {result, epoch id, run id, this gateway's mutations, number of other gateways}
 --   open    'open'     it is the known epoch (or the first this gateway hears of: adopted, or made when there was none)
 --           'waits'    the server was restarted; this gateway found all of its mutations, others have still to say so
 --           'lost'     the known epoch is not there, or mutations are missing: it must be rebuilt
 --           'building' another gateway rebuilds it
---   build   'building' a new epoch, closed to everybody
+--   adopt   'open'     a person has decided that the counters are right as they are: gateways that have not confirmed the server are
+--                      forgotten; 'lost' when there is no epoch
+--   build   'building' a new epoch, closed to everybody; 'lost' when somebody else has opened another meanwhile
 --   ready   'open'     the epoch that is being built is opened; 'lost' when it is not there any more
 
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
@@ -34,6 +36,7 @@ local function answer(result)
 end
 
 if ARGV[1] == 'build' then
+  if (redis.call('HGET', KEYS[1], 'id') or '') ~= ARGV[5] then return answer('lost') end
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'id', ARGV[3], 'run', run, 'state', 'building ' .. ARGV[2], mine, '0', seen, run)
   return answer('building')
@@ -43,6 +46,17 @@ local e = redis.call('HMGET', KEYS[1], 'id', 'run', 'state', mine)
 if ARGV[1] == 'ready' then
   if e[1] ~= ARGV[3] then return answer('lost') end
   redis.call('HSET', KEYS[1], 'state', 'open')
+  return answer('open')
+end
+
+if ARGV[1] == 'adopt' then
+  if not e[1] then return answer('lost') end
+  local names = redis.call('HKEYS', KEYS[1])
+  for _, name in ipairs(names) do
+    local other = string.match(name, '^n:(.+)$')
+    if other and other ~= ARGV[2] and redis.call('HGET', KEYS[1], 'v:' .. other) ~= run then redis.call('HDEL', KEYS[1], name, 'v:' .. other) end
+  end
+  redis.call('HSET', KEYS[1], 'run', run, 'state', 'open', mine, e[4] or '0', seen, run)
   return answer('open')
 end
 

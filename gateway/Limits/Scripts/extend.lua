@@ -1,5 +1,6 @@
 -- extend: renews the deadline of a hold, and grows it to absolute quantities if they fit. A reaped hold is held again if it fits.
--- Safe to resend: totals are absolute, and an older number in the sequence changes nothing but the deadline.
+-- Safe to resend: totals are absolute. An older number in the sequence changes nothing but the deadline, and is answered full if it asks
+-- for more than is held.
 --
 -- args  request id, its hold's position in KEYS, number of counters, position of each in KEYS in the order the hold stores them,
 --       sequence number, then two per counter: the most that may be used + held ('' = no hard limit), the whole quantity to hold
@@ -20,10 +21,11 @@ function ops.extend()
     local c, quantity = counter(hold.counters[i]), tonumber(hold.quantities[i])
     local cap, goal = tonumber(ARGV[first + (i - 1) * 2]), tonumber(ARGV[first + (i - 1) * 2 + 1])
     local letter = kind_of(kind)
+    if seq <= hold.seq and goal > quantity then fits = false end   -- overtaken: it says nothing about this hold any more
     if seq <= hold.seq or goal < quantity then goal = quantity end
     if letter == 'r' then drain_as(c, kind) end
     local used = letter == 'n' and 0 or c.live + c.seed
-    if not was_held then used = math.max(0, used - left_of(kind, quantity, hold.reaped_at)) end
+    if not was_held then used = math.max(0, used - left_of(c, kind, quantity, hold.reaped_at)) end
     local growth = was_held and goal - quantity or goal
     if growth > 0 and cap and used + c.held + growth > cap then fits = false end
     goals[i], grows = goal, grows or goal > quantity

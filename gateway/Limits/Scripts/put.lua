@@ -23,6 +23,9 @@ function ops.seed()
   return 'seeded'
 end
 
+-- Asks for nothing: its call shows whether the counters are still believed, and who else counts there.
+function ops.look() return 'seen' end
+
 function ops.counter()
   local c, whole, frac, ends = counter(KEYS[num()]), num(), num(), arg()
   c.live, c.frac, c.frac_dirty, c.dirty = whole, frac, true, true
@@ -49,7 +52,7 @@ function ops.hold()
     local c = counter(counter_key)
     c.held = c.held + tonumber(ARGV[a + 1])
     c.dirty = true
-    keep_until(c, ARGV[a + 2])
+    if kind_of(ARGV[a]) == 'c' then keep_until(c, ARGV[a + 2]) else c.ttl = tonumber(outlives) end
     names[i], kinds[i], quantities[i] = string.sub(counter_key, -32), ARGV[a], ARGV[a + 1]
   end
   local deadline = text(real + lifetime)

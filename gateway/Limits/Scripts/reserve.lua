@@ -99,7 +99,10 @@ function ops.reserve(specs)
       c.refresh = math.floor((real - (c.refreshed or 0)) / 3600000) > 0
       if c.refresh then c.refreshed, c.refreshed_dirty = real, true end
       c.ttl = spec.letter == 'r' and spec.remembers or tonumber(outlives)
-      c.t_dirty = spec.letter == 'r'
+      if spec.letter == 'r' then
+        c.t_dirty = true
+        if c.speed ~= spec.kind then c.speed, c.speed_dirty = spec.kind, true end
+      end
       kinds[i] = spec.kind
     end
     names[i], quantities[i] = string.sub(c.key, -32), text(it.quantity)

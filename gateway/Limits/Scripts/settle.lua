@@ -27,7 +27,7 @@ function ops.settle()
     if letter == 'r' and hold.state == 'reaped' then
       -- Its use stands since it was charged: only what was charged too much goes, or what was used beyond comes.
       drain_as(c, kind)
-      if ceiling <= quantity then c.live = math.max(0, c.live - math.min(quantity - ceiling, left_of(kind, quantity, hold.reaped_at)))
+      if ceiling <= quantity then c.live = math.max(0, c.live - math.min(quantity - ceiling, left_of(c, kind, quantity, hold.reaped_at)))
       else c.live = c.live + ceiling - quantity end
     else
       take_back(c, kind, quantity, hold)

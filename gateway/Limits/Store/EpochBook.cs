@@ -41,12 +41,5 @@ internal sealed class EpochBook(string? folder)
         _known[orgId] = epoch;
     }
 
-    public void Forget(string orgId)
-    {
-        _known.TryRemove(orgId, out _);
-        if (folder is not null)
-            File.Delete(PathOf(orgId));
-    }
-
     private string PathOf(string orgId) => Path.Combine(folder!, orgId);
 }

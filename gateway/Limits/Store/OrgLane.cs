@@ -56,6 +56,9 @@ internal sealed class OrgLane : IDisposable
     /// <summary>Whether no other gateway counts on this org's counters.</summary>
     public bool IsAlone => _epoch?.IsAlone ?? false;
 
+    /// <summary>Whether another gateway was ever seen on this org's counters.</summary>
+    public bool IsShared => _book.Read(OrgId) is { IsAlone: false };
+
     /// <summary>Why the counters are not believed now; null when they are.</summary>
     public string? Closed => _closed;
 
@@ -98,12 +101,14 @@ internal sealed class OrgLane : IDisposable
     /// <param name="content">Asked once the old epoch is closed to everybody, so that what it sees is all there is.</param>
     public async Task RebuildAsync(Func<IReadOnlyList<StoreOp>> content)
     {
-        Close("the counters are being rebuilt");
         await _mending.WaitAsync();
         try
         {
+            Close("the counters are being rebuilt");   // from here on no call goes through, and none is begun (see CallRecorder)
+            var there = (await AskEpochAsync("open", "none", long.MaxValue))[1];
             var id = Guid.CreateVersion7(_clock.GetUtcNow()).ToString("N")[16..];
-            await AskEpochAsync("build", id, 0);
+            if ((await AskEpochAsync("build", id, 0, there))[0] != "building")
+                throw new StoreClosedException("somebody else has opened other counters meanwhile");
             var ops = content();
             foreach (var part in ops.Chunk(MostOps))
             {
@@ -131,10 +136,11 @@ internal sealed class OrgLane : IDisposable
         await _mending.WaitAsync();
         try
         {
-            _book.Forget(OrgId);
-            _acknowledged = 0;
-            if (await TryOpenAsync() is var result && result != "open")
-                throw new StoreClosedException(Reason(result));
+            var answer = await AskEpochAsync("adopt", "", 0);
+            if (answer[0] != "open")
+                throw new StoreClosedException("there are no counters to take; rebuild them on one gateway first");
+            _acknowledged = long.Parse(answer[3], CultureInfo.InvariantCulture);
+            Use(new KnownEpoch(answer[1], _acknowledged, answer[4] == "0"));
         }
         finally
         {
@@ -145,8 +151,11 @@ internal sealed class OrgLane : IDisposable
     /// <summary>Notes how far the store has acknowledged this gateway's mutations.</summary>
     public void Note()
     {
-        if (_epoch is { } epoch && _closed is null)
-            _book.Write(OrgId, epoch with { Acknowledged = Volatile.Read(ref _acknowledged) });
+        lock (_gate)
+        {
+            if (_epoch is { } epoch && _closed is null)
+                _book.Write(OrgId, epoch with { Acknowledged = _acknowledged });
+        }
     }
 
     public void Dispose() => _mending.Dispose();
@@ -195,12 +204,14 @@ internal sealed class OrgLane : IDisposable
         }
     }
 
-    private async Task<string[]> CallAsync(IReadOnlyList<StoreOp> batch)
+    private async Task<string[]> CallAsync(List<StoreOp> batch)
     {
         string[] reply;
         try
         {
             var epoch = _closed is { } closed ? throw new StoreClosedException(closed) : _epoch?.Id ?? await FirstOpenAsync();
+            foreach (var op in batch)
+                op.Epoch = epoch;
             var (keys, arguments) = _writer.Write(batch, epoch, _acknowledged, _connection.OffsetMs);
             reply = await _breaker.ExecuteAsync(
                 static async (call, _) => await call.Connection.EvaluateAsync(StoreConnection.Batch, call.Keys, call.Arguments),
@@ -210,7 +221,7 @@ internal sealed class OrgLane : IDisposable
         {
             throw new StoreClosedException("the counter store does not answer");
         }
-        if (Refusal(reply) is not { } guard)
+        if (Refusal(reply, batch[0].Epoch!) is not { } guard)
             return reply;
         var reason = guard switch
         {
@@ -224,22 +235,26 @@ internal sealed class OrgLane : IDisposable
     }
 
     /// <summary>The guard that failed; null when the call went through.</summary>
-    private string? Refusal(string[] reply)
+    private string? Refusal(string[] reply, string epochId)
     {
         var words = reply[0].Split(' ');
         if (words[0] == "suspect")
             return words[1];
-        // Answers may overtake each other nowhere: one call of an org is in flight at a time.
-        Volatile.Write(ref _acknowledged, long.Parse(words[1], CultureInfo.InvariantCulture));
+        _connection.Learn(long.Parse(words[4], CultureInfo.InvariantCulture));
         if (words[2] != "0")
             _events.Told(OrgId);
-        if (_epoch is { IsAlone: true } epoch && words[3] != FieldsOfOne)
+        lock (_gate)
         {
-            // Another gateway counts here now: what this one knows is no longer all there is.
-            var shared = epoch with { Acknowledged = _acknowledged, IsAlone = false };
-            _book.Write(OrgId, shared);
-            lock (_gate)
-                _epoch = _epoch is null ? null : shared;
+            if (_epoch is not { } epoch || epoch.Id != epochId)
+                return null;   // rebuilt meanwhile: that answer was of counters that are no more
+            // Answers may overtake each other nowhere: one call of an org is in flight at a time.
+            _acknowledged = long.Parse(words[1], CultureInfo.InvariantCulture);
+            if (epoch.IsAlone && words[3] != FieldsOfOne)
+            {
+                // Another gateway counts here now: what this one knows is no longer all there is.
+                _epoch = epoch with { Acknowledged = _acknowledged, IsAlone = false };
+                Keep(_epoch);
+            }
         }
         return null;
     }
@@ -271,6 +286,8 @@ internal sealed class OrgLane : IDisposable
         var known = _book.Read(OrgId);
         var answer = await AskEpochAsync("open", known?.Id ?? "", Math.Max(known?.Acknowledged ?? 0, _acknowledged));
         HasLost = answer[0] == "lost";
+        if (HasLost && known is { IsAlone: true } && answer[4] != "0")
+            Keep(known with { IsAlone = false });   // others have gone on without this gateway: what it knows must not replace theirs
         if (answer[0] != "open")
             return answer[0];
         _acknowledged = long.Parse(answer[3], CultureInfo.InvariantCulture);
@@ -278,12 +295,24 @@ internal sealed class OrgLane : IDisposable
         return "open";
     }
 
-    private Task<string[]> AskEpochAsync(string what, string epoch, long acknowledged) =>
-        _connection.EvaluateAsync(StoreConnection.Epoch, [QuotaKeys.Epoch(OrgId)], [what, _identity.Instance, epoch, acknowledged]);
+    private Task<string[]> AskEpochAsync(string what, string epoch, long acknowledged, string seen = "") =>
+        _connection.EvaluateAsync(StoreConnection.Epoch, [QuotaKeys.Epoch(OrgId)], [what, _identity.Instance, epoch, acknowledged, seen]);
+
+    private void Keep(KnownEpoch epoch)
+    {
+        try
+        {
+            _book.Write(OrgId, epoch);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreClosedException($"the spool's disk failed: {problem.Message}");
+        }
+    }
 
     private void Use(KnownEpoch epoch)
     {
-        _book.Write(OrgId, epoch);   // before the first call: a store that is emptied later must be noticed after a restart, too
+        Keep(epoch);   // before the first call: a store that is emptied later must be noticed after a restart, too
         lock (_gate)
             (_epoch, _closed) = (epoch, null);
     }

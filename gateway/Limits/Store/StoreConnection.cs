@@ -32,8 +32,8 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
 
     public long? OffsetMs => clock.OffsetMs;
 
-    /// <summary>Learns Redis's clock from a time that a script answered.</summary>
-    public void Learn(long atMs) => Volatile.Write(ref _skewMs, atMs - (clock.OffsetMs ?? 0) - clock.RealNow.ToUnixTimeMilliseconds());
+    /// <summary>Learns Redis's clock from the time of a reply.</summary>
+    public void Learn(long realMs) => Volatile.Write(ref _skewMs, realMs - clock.RealNow.ToUnixTimeMilliseconds());
 
     /// <summary>Runs a script once.</summary>
     /// <exception cref="RedisException">No usable answer.</exception>

@@ -6,6 +6,9 @@ namespace Quota.Gateway.Limits.Store;
 /// </summary>
 internal abstract class StoreOp : TaskCompletionSource<string>
 {
+    /// <summary>The epoch in which it was done.</summary>
+    public string? Epoch { get; set; }
+
     /// <summary>Writes name and arguments, as the file of the op in <c>Scripts/</c> lists them.</summary>
     public abstract void Write(BatchWriter batch);
 }
@@ -86,6 +89,12 @@ internal sealed class ChargeOp(Guid requestId, IReadOnlyList<ChargedCounter> cou
 
 /// <summary>A counter to charge, with the kind as holds store it.</summary>
 internal sealed record ChargedCounter(string Id, string Kind, long? EndsAtMs, Quota.Shared.Amounts.ExactNanos Amount);
+
+/// <summary>Looks whether the counters are still believed, and who else counts there.</summary>
+internal sealed class LookOp : StoreOp
+{
+    public override void Write(BatchWriter batch) => batch.Add("look");
+}
 
 /// <summary>Writes what was used elsewhere, if the version is greater.</summary>
 internal sealed class SeedOp(string counterId, long units, long version, long? endsAtMs) : StoreOp

@@ -15,6 +15,9 @@ internal enum StoreOutcome
 /// <param name="Output">Output tokens of each answer that are held for, or were asked for at least.</param>
 internal sealed record StoreReserve(StoreOutcome Outcome, DateTimeOffset At, long Output, IReadOnlyList<HeldCounter> Counters)
 {
+    /// <summary>The epoch that the hold is in.</summary>
+    public string? Epoch { get; init; }
+
     /// <summary>For unseeded: which counter.</summary>
     public int Counter { get; init; }
 }

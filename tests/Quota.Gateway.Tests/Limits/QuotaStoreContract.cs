@@ -245,7 +245,7 @@ public abstract class QuotaStoreContract(StoreFixture fixture)
         hold.NextSequence();
         (await Store.ExtendAsync(hold, [300])).ShouldBe(ExtendOutcome.Held);
         (await Store.ExtendAsync(hold, [300])).ShouldBe(ExtendOutcome.Held);
-        (await Store.ExtendAsync(older, [700])).ShouldBe(ExtendOutcome.Held);
+        (await Store.ExtendAsync(older, [700])).ShouldBe(ExtendOutcome.Full);
         (await StandingAsync(plan[0])).ShouldBe((0, 300));
     }
 
@@ -341,6 +341,21 @@ public abstract class QuotaStoreContract(StoreFixture fixture)
         clock.Shift(110_000);
         (await ReserveAsync(store, plan, Some.Id(), 12)).Outcome.ShouldBe(StoreOutcome.Refused);
         await HoldAsync(store, plan, Some.Id(), 9);
+    }
+
+    [Fact]
+    public async Task A7_a_lowered_rate_drains_at_its_new_speed_though_older_holds_still_run()
+    {
+        var clock = new GatewayClock(TimeProvider.System);
+        clock.Shift(0);
+        var store = fixture.Store(clock);
+        var older = await HoldAsync(store, [Some.Rate(_org, 60_000, every: "hour")], Some.Id(), 1);
+        LimitCounter[] lowered = [Some.Rate(_org, 60, every: "hour")];
+        await SettleAsync(store, await HoldAsync(store, lowered, Some.Id(), 50), 50);
+        clock.Shift(60_000);   // drains one
+        (await store.ExtendAsync(older, [1])).ShouldBe(ExtendOutcome.Held);
+        (await ReserveAsync(store, lowered, Some.Id(), 11)).Outcome.ShouldBe(StoreOutcome.Refused);
+        await HoldAsync(store, lowered, Some.Id(), 10);
     }
 
     [Fact]

@@ -49,6 +49,8 @@ internal sealed class QuotaModel
         foreach (var (part, line) in parts.Zip(lines))
         {
             part.Quantity = line.Quantity;
+            if (part.Counter.Letter == 'r')
+                part.Counter.Speed = (part.RateAmount, part.PeriodMs);
             part.DrainTo(at);
             part.Counter.Held += line.Quantity;
         }
@@ -112,9 +114,10 @@ internal sealed class QuotaModel
             var held = request.State == "held";
             var growth = held ? wanted[i] - part.Quantity : wanted[i];
             // A reaped hold is charged provisionally: that charge makes room for itself.
+            part.DrainTo(at);
             var used = held ? part.UsedAt(at) : Math.Max(0, part.UsedAt(at) - part.LeftOfCharge(request.ReapedAt, at));
             fits &= part.Cap is not { } cap || growth == 0 || used + part.Counter.Held + growth <= cap;
-            part.DrainTo(at);
+            fits &= sequence > request.Sequence || goals[i] <= part.Quantity;   // overtaken
         }
         if (!fits && request.State == "reaped")
             return ExtendOutcome.Reaped;
@@ -229,6 +232,9 @@ internal sealed class ModelCounter(string id, char letter, bool isForever)
     /// <summary>When a rate drained last; null before its first time.</summary>
     public long? DrainedAt { get; set; }
 
+    /// <summary>Of the limit that made the last hold; null before.</summary>
+    public (long Amount, long PeriodMs)? Speed { get; set; }
+
     /// <summary>What has drained of the next unit, in units × milliseconds.</summary>
     public long Remainder { get; set; }
 
@@ -282,15 +288,18 @@ internal sealed record ModelPart(ModelCounter Counter, long? Cap, long RateAmoun
     {
         'n' => 0,
         'c' => Quantity,
-        _ => (long)Math.Max(0, Quantity - decimal.Ceiling((decimal)Math.Max(0, at - reapedAt) * RateAmount / PeriodMs)),
+        _ => (long)Math.Max(0, Quantity - Math.Max(Drains(at - reapedAt, (RateAmount, PeriodMs)), Drains(at - reapedAt, Counter.Speed ?? (RateAmount, PeriodMs)))),
     };
+
+    private static decimal Drains(long elapsed, (long Amount, long PeriodMs) speed) => decimal.Ceiling((decimal)Math.Max(0, elapsed) * speed.Amount / speed.PeriodMs);
 
     public void DrainTo(long at)
     {
         if (Counter.Letter != 'r')
             return;
-        Counter.SettledLevel = Math.Max(0, Counter.SettledLevel - Math.Max(0, (decimal)(at - (Counter.DrainedAt ?? at))) * RateAmount / PeriodMs);
-        (Counter.Live, Counter.DrainedAt, Counter.Remainder) = Counter.Drained(at, RateAmount, PeriodMs);
+        var (amount, periodMs) = Counter.Speed ?? (RateAmount, PeriodMs);
+        Counter.SettledLevel = Math.Max(0, Counter.SettledLevel - Math.Max(0, (decimal)(at - (Counter.DrainedAt ?? at))) * amount / periodMs);
+        (Counter.Live, Counter.DrainedAt, Counter.Remainder) = Counter.Drained(at, amount, periodMs);
     }
 }
 
