@@ -33,7 +33,7 @@ internal static class AdminEndpoints
         var closed = store.Unfit ?? (store.IsConnected ? store.Lanes.Select(lane => lane.Closed).FirstOrDefault(reason => reason is not null) : "it cannot be reached");
         // With grace or open, calls go on without the store; closed, they do not.
         var redis = closed is null || policy != StoreDownPolicy.Closed;
-        var spool = services.GetRequiredService<SpoolRecovery>().IsDone && services.GetRequiredService<CallSpool>().Refuses() is null;
+        var spool = services.GetRequiredService<SpoolRecovery>() is { IsDone: true, HasAsked: true } && services.GetRequiredService<CallSpool>().Refuses() is null;
         return WriteAsync(context, snapshot && redis && spool ? 200 : 503, json =>
         {
             json.WriteBoolean("snapshot", snapshot);

@@ -23,8 +23,6 @@ internal sealed class HoldJob(QuotaStore store, CounterTally tally, CurrentContr
             await TryAsync(() => RenewAsync(options.HoldDeadline / 3));
             foreach (var org in control.Now?.Orgs ?? [])
                 await TryAsync(() => ReapAsync(org.Id, org.Code));
-            foreach (var lane in store.Lanes)
-                await TryAsync(() => store.LookAsync(lane.OrgId));   // an idle gateway, too, must find that another has come
             await TryAsync(NoteEpochsAsync);
         }
     }

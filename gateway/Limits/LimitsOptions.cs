@@ -42,6 +42,12 @@ internal sealed record LimitsOptions
     /// <summary><c>Limits__ClampFloor</c>, 1 to 100,000, default 16: a call without a bound is refused when not even so many output tokens fit.</summary>
     public required long ClampFloor { get; init; }
 
+    /// <summary>
+    /// How long a gateway that joins others waits before it counts: longer than the probe takes to tell them (each second). A gateway that
+    /// still took itself for alone would rebuild lost counters without this one's calls.
+    /// </summary>
+    public TimeSpan JoinWait { get; init; } = TimeSpan.FromSeconds(1.5);
+
     /// <summary>How long a counter outlives its window, so that a late settle still finds it.</summary>
     public TimeSpan CounterGrace { get; init; } = TimeSpan.FromDays(3);
 

@@ -99,9 +99,6 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
         return [.. due.Where((_, i) => reaped[i])];
     }
 
-    /// <summary>Looks whether an org's counters are still believed, and who else counts there.</summary>
-    public Task LookAsync(string orgId) => SendAsync(orgId, new LookOp());
-
     /// <summary>What was used elsewhere, into a counter of the current epoch. False when a version as great is there.</summary>
     public async Task<bool> SeedAsync(string orgId, string counterId, long units, long version, long? endsAtMs) =>
         await SendAsync(orgId, new SeedOp(counterId, units, version, endsAtMs)) == "seeded";

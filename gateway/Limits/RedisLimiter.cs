@@ -9,7 +9,7 @@ namespace Quota.Gateway.Limits;
 /// The limiter that asks Redis for each request: one call to reserve. A store that does not answer, or that is not believed, is
 /// answered by policy: closed refuses, grace admits what its bound allows, open admits.
 /// </summary>
-internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, GraceBook grace, LimitsOptions options, GatewayClock clock, GatewayMetrics metrics, ILogger<RedisLimiter> log) : ILimiter
+internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, GraceBook grace, LimitsOptions options, StoreEvents events, GatewayClock clock, GatewayMetrics metrics, ILogger<RedisLimiter> log) : ILimiter
 {
     public async ValueTask<ReserveDecision> ReserveAsync(string orgId, IReadOnlyList<LimitCounter> counters, Guid requestId, Demand demand)
     {
@@ -57,7 +57,7 @@ internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, Grac
         }
         catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
         {
-            log.StoreSilent(problem.Message);
+            events.Silent(problem.Message);
             return options.OnRedisDown == StoreDownPolicy.Open;
         }
         return false;
@@ -97,7 +97,7 @@ internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, Grac
         catch (Exception problem) when (problem is RedisException or TimeoutException)
         {
             // Unknown whether the hold exists: the id is released until the store says that nothing of it is left.
-            log.StoreSilent(problem.Message);
+            events.Silent(problem.Message);
             releases.Add(orgId, requestId);
             return Away(orgId, requestId, counters, worst, most, demand, "the counter store does not answer");
         }

@@ -9,6 +9,7 @@ namespace Quota.Gateway.Limits;
 /// </summary>
 internal sealed class StoreProbe(StoreConnection connection, QuotaStore store, GatewayClock clock, ILogger<StoreProbe> log) : BackgroundService
 {
+    private const int MostAtOnce = 500;
     private readonly Dictionary<string, ServerInfo> _seen = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -19,8 +20,10 @@ internal sealed class StoreProbe(StoreConnection connection, QuotaStore store, G
             try
             {
                 await LookAsync();
+                foreach (var part in store.Lanes.Chunk(MostAtOnce))
+                    await Task.WhenAll(part.Select(lane => lane.LookForCompanyAsync()));
             }
-            catch (Exception problem) when (problem is RedisException or TimeoutException)
+            catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
             {
                 // Down: the next reserve says so by itself.
                 log.StoreSilent(problem.Message);

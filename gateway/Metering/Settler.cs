@@ -13,7 +13,7 @@ namespace Quota.Gateway.Metering;
 /// Settles holds to what was used. Sent at once and not waited for; repeated in the background until the store has answered. Should the
 /// queue of repeats be full, or the process die, the spool still knows the call as unsettled and the next start settles it.
 /// </summary>
-internal sealed class Settler(QuotaStore store, CallSpool spool, CounterTally tally, IEnumerable<ILimitKind> kinds, ReleaseQueue releases, LimitsOptions options, GatewayClock clock, ILogger<Settler> log)
+internal sealed class Settler(QuotaStore store, CallSpool spool, CounterTally tally, IEnumerable<ILimitKind> kinds, ReleaseQueue releases, StoreEvents events, LimitsOptions options, GatewayClock clock, ILogger<Settler> log)
     : BackgroundService
 {
     private readonly Dictionary<string, ILimitKind> _kinds = kinds.ToDictionary(kind => kind.Name);
@@ -78,6 +78,11 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, CounterTally ta
         {
             log.SettleUnanswered(call.Begin.Id, problem.Message);   // settled, but the spool's disk failed: the next start says it again, harmlessly
             return true;
+        }
+        catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
+        {
+            events.Silent(problem.Message);
+            return false;
         }
         catch (Exception problem) when (problem is not OperationCanceledException)
         {

@@ -30,6 +30,9 @@ internal sealed class SpoolRecovery(
     /// <summary>True once every call of an earlier run has its event; metered calls are refused until then.</summary>
     public bool IsDone { get; private set; }
 
+    /// <summary>True once every org's counters were asked for, be it in vain: only then it is known whether they can be counted on.</summary>
+    public bool HasAsked { get; private set; }
+
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         var checkpoint = tallies.Read();
@@ -94,6 +97,7 @@ internal sealed class SpoolRecovery(
                 _released.Add(org.Id);
             });
         }
+        HasAsked = true;
         return isDone;
     }
 

@@ -6,6 +6,7 @@
 --       4 mutations this gateway knows to be stored     5 for build: the epoch that was there when it was decided ('' = none)
 -- reply {result, epoch id, run id, this gateway's mutations, number of other gateways}
 --   open    'open'     it is the known epoch (or the first this gateway hears of: adopted, or made when there was none)
+--           'joined'   others count here already: asked again, it is open, but not before they had time to notice
 --           'waits'    the server was restarted; this gateway found all of its mutations, others have still to say so
 --           'lost'     the known epoch is not there, or mutations are missing: it must be rebuilt
 --           'building' another gateway rebuilds it
@@ -70,6 +71,7 @@ if e[3] ~= 'open' and e[3] ~= 'building ' .. ARGV[2] then return answer('buildin
 if e[3] ~= 'open' then return answer('lost') end   -- this gateway was stopped while it rebuilt: once more
 if ARGV[3] ~= '' and (ARGV[3] ~= e[1] or (tonumber(e[4]) or 0) < tonumber(ARGV[4])) then return answer('lost') end
 redis.call('HSET', KEYS[1], mine, e[4] or '0', seen, run)
+if not e[4] and others() > 0 then return answer('joined') end
 if e[2] ~= run then
   local _, waiting = others()
   if waiting > 0 then return answer('waits') end

@@ -23,9 +23,6 @@ function ops.seed()
   return 'seeded'
 end
 
--- Asks for nothing: its call shows whether the counters are still believed, and who else counts there.
-function ops.look() return 'seen' end
-
 function ops.counter()
   local c, whole, frac, ends = counter(KEYS[num()]), num(), num(), arg()
   c.live, c.frac, c.frac_dirty, c.dirty = whole, frac, true, true

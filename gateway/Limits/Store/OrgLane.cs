@@ -18,7 +18,7 @@ internal sealed class OrgLane : IDisposable
     private const int MostWaiting = 10_000;
 
     /// <summary>Fields of an epoch hash on which one gateway counts: id, run, state, and two of its own.</summary>
-    private const string FieldsOfOne = "5";
+    private const long FieldsOfOne = 5;
 
     private readonly Lock _gate = new();
     private readonly Queue<StoreOp> _waiting = new();
@@ -33,6 +33,7 @@ internal sealed class OrgLane : IDisposable
     private readonly SemaphoreSlim _mending = new(1);
     private bool _running, _reopening;
     private KnownEpoch? _epoch;
+    private long? _joinedAt;
     private string? _closed;
     private long _acknowledged;
 
@@ -148,6 +149,27 @@ internal sealed class OrgLane : IDisposable
         }
     }
 
+    /// <summary>
+    /// Looks whether another gateway has come. Asked each second, since an idle gateway has no calls that would tell it, and one that takes
+    /// itself for alone would rebuild lost counters without the other's calls.
+    /// </summary>
+    public async Task LookForCompanyAsync()
+    {
+        if (IsAlone)
+            NoteCompany(await _connection.FieldsAsync(QuotaKeys.Epoch(OrgId)));
+    }
+
+    private void NoteCompany(long fields)
+    {
+        lock (_gate)
+        {
+            if (fields <= FieldsOfOne || _epoch is not { IsAlone: true } epoch)
+                return;
+            _epoch = epoch with { Acknowledged = _acknowledged, IsAlone = false };
+            Keep(_epoch);
+        }
+    }
+
     /// <summary>Notes how far the store has acknowledged this gateway's mutations.</summary>
     public void Note()
     {
@@ -249,13 +271,8 @@ internal sealed class OrgLane : IDisposable
                 return null;   // rebuilt meanwhile: that answer was of counters that are no more
             // Answers may overtake each other nowhere: one call of an org is in flight at a time.
             _acknowledged = long.Parse(words[1], CultureInfo.InvariantCulture);
-            if (epoch.IsAlone && words[3] != FieldsOfOne)
-            {
-                // Another gateway counts here now: what this one knows is no longer all there is.
-                _epoch = epoch with { Acknowledged = _acknowledged, IsAlone = false };
-                Keep(_epoch);
-            }
         }
+        NoteCompany(long.Parse(words[3], CultureInfo.InvariantCulture));
         return null;
     }
 
@@ -288,6 +305,12 @@ internal sealed class OrgLane : IDisposable
         HasLost = answer[0] == "lost";
         if (HasLost && known is { IsAlone: true } && answer[4] != "0")
             Keep(known with { IsAlone = false });   // others have gone on without this gateway: what it knows must not replace theirs
+        if (answer[0] == "joined")
+        {
+            _joinedAt = _clock.GetTimestamp();
+            if (_options.JoinWait == TimeSpan.Zero)
+                return await TryOpenAsync();
+        }
         if (answer[0] != "open")
             return answer[0];
         _acknowledged = long.Parse(answer[3], CultureInfo.InvariantCulture);
@@ -366,6 +389,8 @@ internal sealed class OrgLane : IDisposable
         {
             if (_epoch is not null && _closed is null)
                 return null;
+            if (_joinedAt is { } joined && _clock.GetElapsedTime(joined) < _options.JoinWait)
+                return "joined";
             var result = await TryOpenAsync();
             if (result == "open")
                 return null;
@@ -383,6 +408,7 @@ internal sealed class OrgLane : IDisposable
     {
         "waits" => "the counter store was restarted, and other gateways have yet to confirm that nothing is lost",
         "building" => "the counters are being rebuilt",
+        "joined" => "this gateway has just joined others that count here",
         "lost" => "the counter store has lost use that it had acknowledged; rebuild the counters",
         _ => $"the counter store answered '{result}'",
     };

@@ -55,7 +55,7 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
 
     public Task<RedisValue[]> HashAsync(string key, params RedisValue[] fields) => Database.HashGetAsync(key, fields).WaitAsync(options.RedisTimeout);
 
-    public Task<HashEntry[]> HashAsync(string key) => Database.HashGetAllAsync(key).WaitAsync(options.RedisTimeout);
+    public Task<long> FieldsAsync(string key) => Database.HashLengthAsync(key).WaitAsync(options.RedisTimeout);
 
     /// <summary>Members of a sorted set, lowest score first.</summary>
     public Task<RedisValue[]> LowestAsync(string key, long highestScore, int most) =>

@@ -9,6 +9,16 @@ internal sealed class StoreEvents(ILogger<StoreEvents> log)
     /// <summary>Facts of an org are waiting in the store.</summary>
     public Action<string> Told { get; set; } = _ => { };
 
+    private long _lastSilentMs = -1000;
+
+    /// <summary>The store could not be used: said once a second, not once a call.</summary>
+    public void Silent(string problem)
+    {
+        var (now, last) = (Environment.TickCount64, Volatile.Read(ref _lastSilentMs));
+        if (now - last >= 1000 && Interlocked.CompareExchange(ref _lastSilentMs, now, last) == last)
+            log.StoreSilent(problem);
+    }
+
     /// <summary>A guard failed.</summary>
     public Action<string> GuardFailed { get; set; } = _ => { };
 

@@ -27,7 +27,7 @@ internal sealed class ReserveOp(Guid requestId, IReadOnlyList<LimitCounter> coun
             var (fixedWhole, fixedBillionths) = BatchWriter.Parts(worst[i].Fixed);
             var (tokenWhole, tokenBillionths) = BatchWriter.Parts(worst[i].PerOutputToken * choices);
             batch.Add(batch.Spec(counters[i], windows[i]), fixedWhole, fixedBillionths, tokenWhole, tokenBillionths,
-                counters[i].MayClamp ? 1 : 0, windows[i].Start < counters[i].SinceMs && counters[i].IsCalendar && counters[i].IsHard ? 1 : 0);
+                counters[i].MayClamp && least < most ? 1 : 0, windows[i].Start < counters[i].SinceMs && counters[i].IsCalendar && counters[i].IsHard ? 1 : 0);
         }
     }
 }
@@ -89,12 +89,6 @@ internal sealed class ChargeOp(Guid requestId, IReadOnlyList<ChargedCounter> cou
 
 /// <summary>A counter to charge, with the kind as holds store it.</summary>
 internal sealed record ChargedCounter(string Id, string Kind, long? EndsAtMs, Quota.Shared.Amounts.ExactNanos Amount);
-
-/// <summary>Looks whether the counters are still believed, and who else counts there.</summary>
-internal sealed class LookOp : StoreOp
-{
-    public override void Write(BatchWriter batch) => batch.Add("look");
-}
 
 /// <summary>Writes what was used elsewhere, if the version is greater.</summary>
 internal sealed class SeedOp(string counterId, long units, long version, long? endsAtMs) : StoreOp

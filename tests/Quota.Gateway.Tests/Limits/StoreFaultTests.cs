@@ -225,7 +225,7 @@ public sealed class StoreFaultTests : IAsyncLifetime
         public static async Task<Gateway> StartAsync(RedisServer redis, string org, string instance, Gateway? earlier = null)
         {
             var configuration = new Microsoft.Extensions.Configuration.ConfigurationManager { ["ConnectionStrings:Redis"] = redis.ConnectionString };
-            var options = LimitsOptions.Read(new Quota.Shared.Hosting.Settings(configuration, new Quota.Shared.Hosting.SettingsReport()));
+            var options = LimitsOptions.Read(new Quota.Shared.Hosting.Settings(configuration, new Quota.Shared.Hosting.SettingsReport())) with { JoinWait = TimeSpan.Zero };
             var gateway = new Gateway(await ConnectionMultiplexer.ConnectAsync(options.Redis), options, org, instance, earlier);
             await gateway.Probe.LookAsync();
             return gateway;

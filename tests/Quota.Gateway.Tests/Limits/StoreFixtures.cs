@@ -23,7 +23,7 @@ public abstract class StoreFixture : IAsyncLifetime
     {
         var report = new Quota.Shared.Hosting.SettingsReport();
         var configuration = new Microsoft.Extensions.Configuration.ConfigurationManager { ["ConnectionStrings:Redis"] = await StartAsync(), ["Limits:RedisTimeout"] = "5s" };
-        Options = LimitsOptions.Read(new Quota.Shared.Hosting.Settings(configuration, report));
+        Options = LimitsOptions.Read(new Quota.Shared.Hosting.Settings(configuration, report)) with { JoinWait = TimeSpan.Zero };
         Connection = await ConnectionMultiplexer.ConnectAsync(Options.Redis);
     }
 
