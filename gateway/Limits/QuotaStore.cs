@@ -170,10 +170,11 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
     private static StoreReserve Read(ReplyReader words, StoreOutcome outcome, IReadOnlyList<LimitCounter> counters, CounterPair[] windows, WorstCase[] worst)
     {
         var (at, output) = (words.Number(), words.Number());
+        var picks = words.Word();
         var held = new HeldCounter[counters.Count];
         for (var i = 0; i < held.Length; i++)
         {
-            var (isNext, used, before, quantity) = (words.Number() == 2, words.Number(), words.Number(), words.Number());
+            var (isNext, used, before, quantity) = (picks[i] == '2', words.Number(), words.Number(), words.Number());
             var (counter, window) = (counters[i], windows[i]);
             var ends = isNext ? window.End : window.Middle;
             long? resets = counter.Window.IsRate ? DrainedAt(counter.Speaker, at, used + before + quantity)

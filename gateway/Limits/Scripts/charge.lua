@@ -14,13 +14,14 @@ function ops.charge()
   p = p + 4 * #hold.counters
   if hold.state == 'settled' then return hold.reply end
   if hold.state and hold.state ~= 'released' then return hold.state end
-  local reply, names = { 'settled' }, {}
+  local reply = { 'settled' }
   for i, counter_key in ipairs(hold.counters) do
     local a = first + (i - 1) * 4
-    local c, kind, ends, whole, frac = counter(counter_key), ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
-    local letter, hard = kind_of(kind)
+    local kind, ends, whole, frac = ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
+    local k = kind_of(kind)
+    local c, letter, hard = counter(counter_key, k.letter), k.letter, k.hard
     local ceiling = frac > 0 and whole + 1 or whole
-    names[i], reply[i + 1] = string.sub(counter_key, -32), '0'
+    reply[i + 1] = '0'
     if letter == 'r' then
       drain_as(c, kind)
       c.live = c.live + ceiling
@@ -33,11 +34,11 @@ function ops.charge()
     if hard and letter ~= 'n' and ceiling > 0 then
       c.over = c.over + ceiling
       c.over_dirty = true
-      reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. names[i] .. ' ' .. start_of(kind) .. ' ' .. rid .. ' ' .. text(ceiling)
+      reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. string.sub(counter_key, -32) .. ' ' .. k.start .. ' ' .. rid .. ' ' .. text(ceiling)
     end
   end
   local answer = table.concat(reply, ' ')
-  redis.call('HSET', key, 'state', 'settled', 'owner', ARGV[3], 'counters', table.concat(names, ' '), 'receipt', receipt, 'reply', answer)
+  redis.call('HSET', key, 'state', 'settled', 'owner', ARGV[3], 'counters', hold.names, 'receipt', receipt, 'reply', answer)
   redis.call('PEXPIRE', key, receipts)
   return answer
 end

@@ -10,11 +10,27 @@
 
 local unpack = unpack or table.unpack
 
-local function text(n) return string.format('%d', n) end
+local texts = {}   -- most numbers come again within a call
 
+local function text(n)
+  local t = texts[n]
+  if not t then
+    t = string.format('%d', n)
+    texts[n] = t
+  end
+  return t
+end
+
+local words = {}
+
+-- The words of a text. Kept, since the holds of one call look much alike; nobody changes them.
 local function split(s)
-  local out = {}
-  for word in string.gmatch(s or '', '%S+') do out[#out + 1] = word end
+  local out = words[s]
+  if not out then
+    out = {}
+    for word in string.gmatch(s, '%S+') do out[#out + 1] = word end
+    words[s] = out
+  end
   return out
 end
 
@@ -23,7 +39,7 @@ local real = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 local offset = tonumber(ARGV[4]) or 0
 local at = real + offset                       -- what chooses windows; deadlines stay on `real`
 local outlives, receipts, lifetime, reaped_kept = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
-local p = 9                                    -- the next argument to read
+local p = 10                                   -- the next argument to read
 
 local function arg()
   p = p + 1
@@ -37,13 +53,24 @@ local function num() return tonumber(arg()) end
 local counters, loaded = {}, {}
 
 -- The counter with this key, as it is now, with what this script has decided so far.
-local function counter(key)
+local function counter(key, letter)
   local c = counters[key]
   if not c then
-    local v = redis.call('HMGET', key, 'live', 'frac', 'seed', 'held', 'marks', 'seedv', 't', 'rem', 'over', 'kept', 'speed')
-    c = { key = key, live = tonumber(v[1]) or 0, frac = tonumber(v[2]) or 0, seed = tonumber(v[3]) or 0, held = tonumber(v[4]) or 0,
-          marks = v[5] or '', seedv = tonumber(v[6]), t = tonumber(v[7]), rem = tonumber(v[8]) or 0, over = tonumber(v[9]) or 0, refreshed = tonumber(v[10]), speed = v[11],
-          exists = v[1] or v[4] or v[6] or v[9] }
+    c = { key = key, live = 0, frac = 0, seed = 0, rem = 0, marks = '' }
+    local v
+    if letter == 'c' then
+      v = redis.call('HMGET', key, 'live', 'held', 'over', 'frac', 'seed', 'seedv', 'marks')
+      c.live, c.frac, c.seed, c.seedv, c.marks = tonumber(v[1]) or 0, tonumber(v[4]) or 0, tonumber(v[5]) or 0, tonumber(v[6]), v[7] or ''
+      c.exists = v[1] or v[6]
+    elseif letter == 'r' then
+      v = redis.call('HMGET', key, 'live', 'held', 'over', 't', 'rem', 'kept', 'speed')
+      c.live, c.t, c.rem, c.refreshed, c.speed = tonumber(v[1]) or 0, tonumber(v[4]), tonumber(v[5]) or 0, tonumber(v[6]), v[7]
+      c.exists = v[1]
+    else
+      v = redis.call('HMGET', key, 'live', 'held', 'over', 'kept')
+      c.refreshed, c.exists = tonumber(v[4]), v[2]
+    end
+    c.held, c.over = tonumber(v[2]) or 0, tonumber(v[3]) or 0
     counters[key] = c
     loaded[#loaded + 1] = c
   end
@@ -97,15 +124,24 @@ end
 
 -- Kinds: c calendar (and lifetime), r rate, n number at once; upper case when a hard limit counts on it. A calendar's window start
 -- and a rate's speed stand behind the letter: C1764547200000, R60/60000/100 (amount/period/burst).
+local known_kinds = {}
+
 local function kind_of(kind)
-  local letter = string.sub(kind, 1, 1)
-  return string.lower(letter), letter == string.upper(letter)
+  local k = known_kinds[kind]
+  if not k then
+    local letter = string.sub(kind, 1, 1)
+    local drains, period = string.match(kind, '^%a(%d+)/(%d+)/%d+$')
+    k = { letter = string.lower(letter), hard = letter == string.upper(letter), drains = tonumber(drains), period = tonumber(period),
+          start = string.match(kind, '^[cC](%-?%d+)$') or '-' }
+    known_kinds[kind] = k
+  end
+  return k
 end
 
 local function drain_as(c, kind)
   -- At the speed of the limit in force, which the last reserve has left here; the hold's own may be of a limit that was changed since.
-  local drains, period = string.match(c.speed or kind, '^%a(%d+)/(%d+)/%d+$')
-  drain(c, tonumber(drains), tonumber(period))
+  local k = kind_of(c.speed or kind)
+  drain(c, k.drains, k.period)
   c.dirty, c.t_dirty = true, true
 end
 
@@ -166,21 +202,20 @@ end
 -- What is left of a reaped hold's provisional charge. On a rate it has drained since, and what drained is not given back: others may have
 -- used the room (protocols A5).
 local function left_of(c, kind, quantity, reaped_at)
-  local letter = kind_of(kind)
+  local letter = kind_of(kind).letter
   if letter == 'n' then return 0 end
   if letter == 'c' then return quantity end
   local elapsed, left = math.max(0, at - reaped_at), quantity
   for _, speed in ipairs({ kind, c.speed or kind }) do   -- the faster of the hold's limit and the one in force
-    local drains, period = string.match(speed, '^%a(%d+)/(%d+)/%d+$')
-    drains, period = tonumber(drains), tonumber(period)
-    left = math.min(left, quantity - elapsed * math.floor(drains / period) - math.ceil(elapsed * (drains % period) / period))
+    local k = kind_of(speed)
+    left = math.min(left, quantity - elapsed * math.floor(k.drains / k.period) - math.ceil(elapsed * (k.drains % k.period) / k.period))
   end
   return math.max(0, left)
 end
 
 -- Takes a hold's quantity back: from what is held, or, once reaped, what is left of the provisional charge.
 local function take_back(c, kind, quantity, hold)
-  if kind_of(kind) == 'r' then drain_as(c, kind) end
+  if kind_of(kind).letter == 'r' then drain_as(c, kind) end
   if hold.state == 'held' then c.held = math.max(0, c.held - quantity)
   else c.live = math.max(0, c.live - left_of(c, kind, quantity, hold.reaped_at)) end
   c.dirty = true
@@ -190,20 +225,37 @@ end
 
 -- The hold at a key: nil when there is none. Reads the op's counters: their number, then the position of each in KEYS.
 -- `reread` when they are not those that the hold stores: no script touches a key that was not declared.
-local function load_hold(key)
-  local h = redis.call('HMGET', key, 'state', 'counters', 'quantities', 'kinds', 'deadline', 'reply', 'levels', 'seq', 'reaped')
-  local n, names = num(), {}
-  local hold = { key = key, state = h[1], quantities = split(h[3]), kinds = split(h[4]), deadline = tonumber(h[5]) or 0, reply = h[6],
-                 levels = h[7] and split(h[7]), seq = tonumber(h[8]) or 0, reaped_at = tonumber(h[9]) or at, counters = {} }
-  for i = 1, n do
-    local counter_key = KEYS[num()]
-    hold.counters[i] = counter_key
-    names[i] = string.sub(counter_key, -32)
+local sets = {}   -- counters of holds, by their positions in KEYS: one call's holds mostly have the same
+
+local function counter_set(n)
+  local positions = table.concat(ARGV, ' ', p, p + n - 1)
+  p = p + n
+  local set = sets[positions]
+  if not set then
+    local names = {}
+    set = { keys = {} }
+    for i, position in ipairs(split(positions)) do
+      set.keys[i] = KEYS[tonumber(position)]
+      names[i] = string.sub(set.keys[i], -32)
+    end
+    set.names = table.concat(names, ' ')
+    sets[positions] = set
   end
-  hold.reread = h[1] and h[2] ~= table.concat(names, ' ')
-  return hold
+  return set
 end
 
-local function start_of(kind) return string.match(kind, '^[cC](%-?%d+)$') or '-' end
+local function load_hold(key)
+  local h = redis.call('HMGET', key, 'state', 'counters', 'quantities', 'kinds', 'deadline', 'reply', 'levels', 'seq', 'reaped')
+  local set = counter_set(num())
+  return { key = key, state = h[1], quantities = split(h[3] or ''), kinds = split(h[4] or ''), deadline = tonumber(h[5]) or 0, reply = h[6],
+           levels = h[7] and split(h[7]), seq = tonumber(h[8]) or 0, reaped_at = tonumber(h[9]) or at, counters = set.keys, names = set.names,
+           reread = h[1] and h[2] ~= set.names }
+end
+
+-- The i-th counter of a hold, and its kind.
+local function counter_of(hold, i)
+  local k = kind_of(hold.kinds[i])
+  return counter(hold.counters[i], k.letter), k
+end
 
 local ops = {}

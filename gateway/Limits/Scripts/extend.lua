@@ -18,9 +18,9 @@ function ops.extend()
 
   local was_held, fits, goals, grows = hold.state == 'held', true, {}, false
   for i, kind in ipairs(hold.kinds) do
-    local c, quantity = counter(hold.counters[i]), tonumber(hold.quantities[i])
+    local c, k = counter_of(hold, i)
+    local quantity, letter = tonumber(hold.quantities[i]), k.letter
     local cap, goal = tonumber(ARGV[first + (i - 1) * 2]), tonumber(ARGV[first + (i - 1) * 2 + 1])
-    local letter = kind_of(kind)
     if seq <= hold.seq and goal > quantity then fits = false end   -- overtaken: it says nothing about this hold any more
     if seq <= hold.seq or goal < quantity then goal = quantity end
     if letter == 'r' then drain_as(c, kind) end
@@ -34,7 +34,7 @@ function ops.extend()
   if fits and (grows or not was_held) then
     local quantities = {}
     for i, kind in ipairs(hold.kinds) do
-      local c = counter(hold.counters[i])
+      local c = counter_of(hold, i)
       take_back(c, kind, tonumber(hold.quantities[i]), hold)
       c.held = c.held + goals[i]
       quantities[i] = text(goals[i])

@@ -16,7 +16,7 @@ local function keep_until(c, ends)
 end
 
 function ops.seed()
-  local c, units, version, ends = counter(KEYS[num()]), num(), num(), arg()
+  local c, units, version, ends = counter(KEYS[num()], 'c'), num(), num(), arg()
   if c.seedv and c.seedv >= version then return 'older' end
   c.seed, c.seedv, c.seed_dirty, c.dirty = units, version, true, true
   keep_until(c, ends)
@@ -24,7 +24,7 @@ function ops.seed()
 end
 
 function ops.counter()
-  local c, whole, frac, ends = counter(KEYS[num()]), num(), num(), arg()
+  local c, whole, frac, ends = counter(KEYS[num()], 'c'), num(), num(), arg()
   c.live, c.frac, c.frac_dirty, c.dirty = whole, frac, true, true
   keep_until(c, ends)
   return 'put'
@@ -32,7 +32,7 @@ end
 
 -- A rate that is rebuilt starts full: what it had drained is not known, and full is the side that never admits too much.
 function ops.full()
-  local c, burst, ttl = counter(KEYS[num()]), num(), num()
+  local c, burst, ttl = counter(KEYS[num()], 'r'), num(), num()
   c.live, c.t, c.rem, c.t_dirty, c.dirty, c.ttl = burst, at, 0, true, true, ttl
   return 'put'
 end
@@ -43,17 +43,18 @@ function ops.hold()
   local started, first = arg(), p
   p = p + 3 * #hold.counters
   if hold.state then return hold.state end
-  local names, quantities, kinds = {}, {}, {}
+  local quantities, kinds = {}, {}
   for i, counter_key in ipairs(hold.counters) do
     local a = first + (i - 1) * 3
-    local c = counter(counter_key)
+    local letter = kind_of(ARGV[a]).letter
+    local c = counter(counter_key, letter)
     c.held = c.held + tonumber(ARGV[a + 1])
     c.dirty = true
-    if kind_of(ARGV[a]) == 'c' then keep_until(c, ARGV[a + 2]) else c.ttl = tonumber(outlives) end
-    names[i], kinds[i], quantities[i] = string.sub(counter_key, -32), ARGV[a], ARGV[a + 1]
+    if letter == 'c' then keep_until(c, ARGV[a + 2]) else c.ttl = tonumber(outlives) end
+    kinds[i], quantities[i] = ARGV[a], ARGV[a + 1]
   end
   local deadline = text(real + lifetime)
-  redis.call('HSET', key, 'state', 'held', 'at', started, 'owner', ARGV[3], 'deadline', deadline, 'counters', table.concat(names, ' '),
+  redis.call('HSET', key, 'state', 'held', 'at', started, 'owner', ARGV[3], 'deadline', deadline, 'counters', hold.names,
     'quantities', table.concat(quantities, ' '), 'kinds', table.concat(kinds, ' '))
   redis.call('ZADD', KEYS[2], deadline, rid)
   return 'held'

@@ -18,11 +18,12 @@ function ops.reap()
   if hold.reread then return 'reread' end
   if real <= hold.deadline then return 'early' end
   for i, kind in ipairs(hold.kinds) do
-    local c, quantity = counter(hold.counters[i]), tonumber(hold.quantities[i])
+    local c, k = counter_of(hold, i)
+    local quantity = tonumber(hold.quantities[i])
     take_back(c, kind, quantity, hold)
-    if kind_of(kind) ~= 'n' then
+    if k.letter ~= 'n' then
       c.live = c.live + quantity
-      cross(c, start_of(kind), hold.levels and hold.levels[i])
+      if hold.levels then cross(c, k.start, hold.levels[i]) end
     end
   end
   redis.call('HSET', key, 'state', 'reaped', 'reaped', text(at))

@@ -11,7 +11,7 @@ function ops.release()
   if hold.state == 'released' then return 'released' end
   if hold.reread then return 'reread' end
   for i, kind in ipairs(hold.kinds) do
-    take_back(counter(hold.counters[i]), kind, tonumber(hold.quantities[i]), hold)
+    take_back((counter_of(hold, i)), kind, tonumber(hold.quantities[i]), hold)
   end
   redis.call('HSET', key, 'state', 'released')
   redis.call('PEXPIRE', key, receipts)

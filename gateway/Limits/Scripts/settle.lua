@@ -20,9 +20,9 @@ function ops.settle()
 
   local reply = { 'settled' }
   for i, kind in ipairs(hold.kinds) do
-    local c, quantity = counter(hold.counters[i]), tonumber(hold.quantities[i])
+    local c, k = counter_of(hold, i)
+    local quantity, letter, hard = tonumber(hold.quantities[i]), k.letter, k.hard
     local whole, frac = tonumber(ARGV[first + (i - 1) * 2]), tonumber(ARGV[first + (i - 1) * 2 + 1])
-    local letter, hard = kind_of(kind)
     local ceiling = frac > 0 and whole + 1 or whole
     if letter == 'r' and hold.state == 'reaped' then
       -- Its use stands since it was charged: only what was charged too much goes, or what was used beyond comes.
@@ -39,12 +39,12 @@ function ops.settle()
       reply[i + 1] = '0'
     else
       reply[i + 1] = text(add_live(c, whole, frac))
-      cross(c, start_of(kind), hold.levels and hold.levels[i])
+      if hold.levels then cross(c, k.start, hold.levels[i]) end
     end
     if hard and letter ~= 'n' and ceiling > quantity then
       c.over = c.over + ceiling - quantity
       c.over_dirty = true
-      reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. start_of(kind) .. ' ' .. rid .. ' ' .. text(ceiling - quantity)
+      reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. k.start .. ' ' .. rid .. ' ' .. text(ceiling - quantity)
     end
   end
   local answer = table.concat(reply, ' ')

@@ -10,7 +10,7 @@ namespace Quota.Gateway.Limits.Store;
 /// </summary>
 internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayIdentity identity)
 {
-    private const int Header = 9;
+    private const int Header = 10;
 
     /// <summary>Spelled keys that are kept for the next call.</summary>
     private const int MostSpelled = 4096;
@@ -26,7 +26,8 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
 
     /// <summary>The keys and arguments of a call that does these ops.</summary>
     /// <param name="acknowledged">Mutations that this gateway knows to be stored.</param>
-    public (RedisKey[] Keys, RedisValue[] Arguments) Write(IReadOnlyList<StoreOp> ops, string epoch, long acknowledged, long? offsetMs)
+    /// <param name="isFirst">Whether the script has to look who the server is.</param>
+    public (RedisKey[] Keys, RedisValue[] Arguments) Write(IReadOnlyList<StoreOp> ops, string epoch, long acknowledged, long? offsetMs, bool isFirst)
     {
         _keys.Clear();
         _counterAt.Clear();
@@ -52,7 +53,8 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
         arguments[5] = (long)options.ReceiptTtl.TotalMilliseconds;
         arguments[6] = (long)options.HoldDeadline.TotalMilliseconds;
         arguments[7] = (long)options.CounterGrace.TotalMilliseconds * 10;
-        arguments[8] = _specOf.Count;
+        arguments[8] = isFirst ? 1 : 0;
+        arguments[9] = _specOf.Count;
         _specs.CopyTo(arguments, Header);
         arguments[Header + _specs.Count] = ops.Count;
         _ops.CopyTo(arguments, Header + _specs.Count + 1);
@@ -128,6 +130,8 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
             for (var i = 0; i < 5; i++)
                 _specs.Add(i == 0 ? current : RedisValue.EmptyString);
         }
+        _specs.Add(counter.MayClamp ? 1 : 0);
+        _specs.Add(counter.IsCalendar && counter.IsHard && windows.Start < counter.SinceMs ? 1 : 0);
         _specs.Add(counter.Levels);
         return number;
     }

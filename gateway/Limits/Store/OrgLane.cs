@@ -6,7 +6,7 @@ namespace Quota.Gateway.Limits.Store;
 
 /// <summary>
 /// The one way to an org's counters. What is asked while a call is in flight goes together in the next one, each decided by itself
-/// inside the script. Also keeps the org's epoch: opened before the first call, closed at once when a guard fails, opened again only
+/// inside the script; only a reserve that finds nothing but ends on their way goes right behind them. Also keeps the org's epoch: opened before the first call, closed at once when a guard fails, opened again only
 /// when the store is known to be whole, or was rebuilt.
 /// </summary>
 internal sealed class OrgLane : IDisposable
@@ -21,6 +21,7 @@ internal sealed class OrgLane : IDisposable
     private const long FieldsOfOne = 5;
 
     private readonly Lock _gate = new();
+    private readonly Lock _order = new();
     private readonly Queue<StoreOp> _waiting = new();
     private readonly StoreConnection _connection;
     private readonly EpochBook _book;
@@ -31,9 +32,12 @@ internal sealed class OrgLane : IDisposable
     private readonly BatchWriter _writer;
     private readonly ResiliencePipeline _breaker;
     private readonly SemaphoreSlim _mending = new(1);
-    private bool _running, _reopening;
+    private int _inFlight;
+    private bool _hasReserve, _reopening;
     private KnownEpoch? _epoch;
     private long? _joinedAt;
+    private string _run = "";
+    private volatile bool _isLoaded;
     private string? _closed;
     private long _acknowledged;
 
@@ -76,9 +80,10 @@ internal sealed class OrgLane : IDisposable
             if (_waiting.Count >= MostWaiting)
                 return Task.FromException<string>(new StoreClosedException("the counter store does not keep up"));
             _waiting.Enqueue(op);
-            if (_running)
+            // A reserve does not wait for an end that is on its way: it goes right behind it, on the same connection.
+            if (_inFlight > 0 && (_inFlight > 1 || _hasReserve || op is not ReserveOp))
                 return op.Task;
-            _running = true;
+            _inFlight++;
         }
         _ = RunAsync();
         return op.Task;
@@ -113,8 +118,8 @@ internal sealed class OrgLane : IDisposable
             var ops = content();
             foreach (var part in ops.Chunk(MostOps))
             {
-                var (keys, arguments) = new BatchWriter(OrgId, _options, _identity).Write(part, id, 0, _connection.OffsetMs);
-                var reply = await _connection.EvaluateAsync(StoreConnection.Batch, keys, arguments);
+                var (keys, arguments) = new BatchWriter(OrgId, _options, _identity).Write(part, id, 0, _connection.OffsetMs, isFirst: true);
+                var reply = await _connection.EvaluateAsync(StoreConnection.BatchOf(""), keys, arguments, isFirst: true);
                 if (reply[0].StartsWith("suspect", StringComparison.Ordinal))
                     throw new StoreClosedException($"the rebuild was interrupted ({reply[0]})");
             }
@@ -122,7 +127,7 @@ internal sealed class OrgLane : IDisposable
             if (ready[0] != "open")
                 throw new StoreClosedException("the rebuild was interrupted by another");
             _acknowledged = long.Parse(ready[3], CultureInfo.InvariantCulture);
-            Use(new KnownEpoch(id, _acknowledged, IsAlone: true));
+            Use(new KnownEpoch(id, _acknowledged, IsAlone: true), ready[2]);
             _events.Rebuilt(OrgId, ops.Count);
         }
         finally
@@ -141,7 +146,7 @@ internal sealed class OrgLane : IDisposable
             if (answer[0] != "open")
                 throw new StoreClosedException("there are no counters to take; rebuild them on one gateway first");
             _acknowledged = long.Parse(answer[3], CultureInfo.InvariantCulture);
-            Use(new KnownEpoch(answer[1], _acknowledged, answer[4] == "0"));
+            Use(new KnownEpoch(answer[1], _acknowledged, answer[4] == "0"), answer[2]);
         }
         finally
         {
@@ -188,8 +193,13 @@ internal sealed class OrgLane : IDisposable
         string[] replies = [];
         while (true)
         {
-            var batch = Take();
-            var sent = batch is null ? null : CallAsync(batch);
+            List<StoreOp>? batch;
+            Task<string[]>? sent;
+            lock (_order)   // taken and written in one go: what was asked first is sent first
+            {
+                batch = done is null ? Take() : TakeNext();
+                sent = batch is null ? null : CallAsync(batch);
+            }
             if (done is not null)
             {
                 // The next call is on its way; now those who waited for the last one go on.
@@ -206,9 +216,9 @@ internal sealed class OrgLane : IDisposable
             {
                 lock (_gate)
                 {
-                    if (_waiting.Count > 0)
+                    if (_waiting.Count > 0 && _inFlight == 1)
                         continue;
-                    _running = false;
+                    _inFlight--;   // what waits goes with the other call's successor
                     return;
                 }
             }
@@ -234,10 +244,16 @@ internal sealed class OrgLane : IDisposable
             var epoch = _closed is { } closed ? throw new StoreClosedException(closed) : _epoch?.Id ?? await FirstOpenAsync();
             foreach (var op in batch)
                 op.Epoch = epoch;
-            var (keys, arguments) = _writer.Write(batch, epoch, _acknowledged, _connection.OffsetMs);
+            var isFirst = !_isLoaded;
+            var (keys, arguments) = _writer.Write(batch, epoch, _acknowledged, _connection.OffsetMs, isFirst);
             reply = await _breaker.ExecuteAsync(
-                static async (call, _) => await call.Connection.EvaluateAsync(StoreConnection.Batch, call.Keys, call.Arguments),
-                (Connection: _connection, Keys: keys, Arguments: arguments), CancellationToken.None);
+                static async (call, _) => await call.Connection.EvaluateAsync(call.Script, call.Keys, call.Arguments, call.IsFirst),
+                (Connection: _connection, Script: StoreConnection.BatchOf(_run), Keys: keys, Arguments: arguments, IsFirst: isFirst), CancellationToken.None);
+            _isLoaded = true;
+        }
+        catch (ScriptGoneException)
+        {
+            reply = ["suspect run"];   // nothing was done: the server does not know the script of the server we opened the epoch on
         }
         catch (BrokenCircuitException)
         {
@@ -269,8 +285,7 @@ internal sealed class OrgLane : IDisposable
         {
             if (_epoch is not { } epoch || epoch.Id != epochId)
                 return null;   // rebuilt meanwhile: that answer was of counters that are no more
-            // Answers may overtake each other nowhere: one call of an org is in flight at a time.
-            _acknowledged = long.Parse(words[1], CultureInfo.InvariantCulture);
+            _acknowledged = Math.Max(_acknowledged, long.Parse(words[1], CultureInfo.InvariantCulture));
         }
         NoteCompany(long.Parse(words[3], CultureInfo.InvariantCulture));
         return null;
@@ -314,12 +329,12 @@ internal sealed class OrgLane : IDisposable
         if (answer[0] != "open")
             return answer[0];
         _acknowledged = long.Parse(answer[3], CultureInfo.InvariantCulture);
-        Use(new KnownEpoch(answer[1], _acknowledged, (known?.IsAlone ?? true) && answer[4] == "0"));
+        Use(new KnownEpoch(answer[1], _acknowledged, (known?.IsAlone ?? true) && answer[4] == "0"), answer[2]);
         return "open";
     }
 
     private Task<string[]> AskEpochAsync(string what, string epoch, long acknowledged, string seen = "") =>
-        _connection.EvaluateAsync(StoreConnection.Epoch, [QuotaKeys.Epoch(OrgId)], [what, _identity.Instance, epoch, acknowledged, seen]);
+        _connection.EvaluateAsync(StoreConnection.Epoch, [QuotaKeys.Epoch(OrgId)], [what, _identity.Instance, epoch, acknowledged, seen], isFirst: true);
 
     private void Keep(KnownEpoch epoch)
     {
@@ -333,11 +348,11 @@ internal sealed class OrgLane : IDisposable
         }
     }
 
-    private void Use(KnownEpoch epoch)
+    private void Use(KnownEpoch epoch, string run)
     {
         Keep(epoch);   // before the first call: a store that is emptied later must be noticed after a restart, too
         lock (_gate)
-            (_epoch, _closed) = (epoch, null);
+            (_epoch, _closed, _run, _isLoaded) = (epoch, null, run, false);
     }
 
     private void Close(string reason)
@@ -420,10 +435,21 @@ internal sealed class OrgLane : IDisposable
             if (_waiting.Count == 0)
                 return null;
             var batch = new List<StoreOp>(Math.Min(MostOps, _waiting.Count));
+            _hasReserve = false;
             while (batch.Count < MostOps && _waiting.TryDequeue(out var op))
+            {
                 batch.Add(op);
+                _hasReserve |= op is ReserveOp;
+            }
             return batch;
         }
+    }
+
+    /// <summary>The successor of a call that was answered: none while another is on its way, whose own successor takes what waits.</summary>
+    private List<StoreOp>? TakeNext()
+    {
+        lock (_gate)
+            return _inFlight > 1 ? null : Take();
     }
 
     private List<StoreOp> TakeAll()

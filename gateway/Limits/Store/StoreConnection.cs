@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Security.Cryptography;
@@ -15,8 +16,20 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
 {
     private static readonly string[] Ops = ["reserve", "settle", "release", "extend", "reap", "charge", "put"];
 
-    public static readonly StoreScript Batch = new(string.Join('\n', ["counters", .. Ops, "batch"]));
-    public static readonly StoreScript Epoch = new("epoch");
+    public static readonly StoreScript Epoch = new(["epoch"], "");
+
+    private static readonly ConcurrentDictionary<string, StoreScript> Batches = new();
+
+    /// <summary>
+    /// The script of a server's life: its text carries the run id, so that a server that was restarted or promoted does not know it, however
+    /// many others it has been taught. What it does is the same.
+    /// </summary>
+    public static StoreScript BatchOf(string run)
+    {
+        if (Batches.Count > 1000)
+            Batches.Clear();
+        return Batches.GetOrAdd(run, static run => new StoreScript(["counters", .. Ops, "batch"], run));
+    }
 
     private long _skewMs;
 
@@ -38,17 +51,18 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
     /// <summary>Runs a script once.</summary>
     /// <exception cref="RedisException">No usable answer.</exception>
     /// <exception cref="TimeoutException">No answer within <c>Limits__RedisTimeout</c>: unknown whether it ran.</exception>
-    public async Task<string[]> EvaluateAsync(StoreScript script, RedisKey[] keys, RedisValue[] arguments)
+    /// <exception cref="ScriptGoneException">The server does not know the script, so nothing was done.</exception>
+    /// <param name="isFirst">Whether the script may be sent anew; else the server must know it.</param>
+    public async Task<string[]> EvaluateAsync(StoreScript script, RedisKey[] keys, RedisValue[] arguments, bool isFirst)
     {
         RedisResult result;
         try
         {
-            result = await Database.ScriptEvaluateAsync(script.Hash, keys, arguments).WaitAsync(options.RedisTimeout);
+            result = await (isFirst ? Database.ScriptEvaluateAsync(script.Text, keys, arguments) : Database.ScriptEvaluateAsync(script.Hash, keys, arguments)).WaitAsync(options.RedisTimeout);
         }
         catch (RedisServerException problem) when (problem.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
         {
-            // A server that was restarted has forgotten its scripts. The guards inside look at whether it has forgotten more.
-            result = await Database.ScriptEvaluateAsync(script.Text, keys, arguments).WaitAsync(options.RedisTimeout);
+            throw new ScriptGoneException();
         }
         return (string[])((string?[]?)result ?? throw new RedisException("the script answered nothing"))!;
     }
@@ -82,6 +96,9 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
     }
 }
 
+/// <summary>The server does not know the script that it was sent before: it is not the one that it was.</summary>
+internal sealed class ScriptGoneException : Exception;
+
 /// <summary>A server as it describes itself.</summary>
 internal sealed record ServerInfo(EndPoint Address, string RunId, string ReplicationId, string Role, string EvictionPolicy)
 {
@@ -93,9 +110,9 @@ internal sealed record ServerInfo(EndPoint Address, string RunId, string Replica
 internal sealed class StoreScript
 {
     [SuppressMessage("Security", "CA5350", Justification = "The name that Redis itself gives a script; it protects nothing.")]
-    public StoreScript(string files)
+    public StoreScript(IReadOnlyList<string> files, string run)
     {
-        Text = string.Join('\n', files.Split('\n').Select(file => EmbeddedText.Read(typeof(StoreScript).Assembly, $"Limits/Scripts/{file}.lua")));
+        Text = string.Join('\n', [$"-- {run}", .. files.Select(file => EmbeddedText.Read(typeof(StoreScript).Assembly, $"Limits/Scripts/{file}.lua"))]);
         Hash = SHA1.HashData(Encoding.UTF8.GetBytes(Text));
     }
 

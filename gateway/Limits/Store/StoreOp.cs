@@ -23,11 +23,12 @@ internal sealed class ReserveOp(Guid requestId, IReadOnlyList<LimitCounter> coun
     {
         batch.Add("reserve", BatchWriter.Id(requestId), batch.HoldKey(requestId), notAfter, least, most, counters.Count);
         for (var i = 0; i < counters.Count; i++)
+            batch.Add(batch.Spec(counters[i], windows[i]));
+        for (var i = 0; i < counters.Count; i++)
         {
             var (fixedWhole, fixedBillionths) = BatchWriter.Parts(worst[i].Fixed);
             var (tokenWhole, tokenBillionths) = BatchWriter.Parts(worst[i].PerOutputToken * choices);
-            batch.Add(batch.Spec(counters[i], windows[i]), fixedWhole, fixedBillionths, tokenWhole, tokenBillionths,
-                counters[i].MayClamp && least < most ? 1 : 0, windows[i].Start < counters[i].SinceMs && counters[i].IsCalendar && counters[i].IsHard ? 1 : 0);
+            batch.Add(fixedWhole, fixedBillionths, tokenWhole, tokenBillionths);
         }
     }
 }

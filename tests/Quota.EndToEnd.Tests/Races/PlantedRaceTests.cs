@@ -19,10 +19,10 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
         using var planted = new PlantedGateway(new Snippet(
             """
                   take_back(c, kind, quantity, hold)
-                  if letter == 'r' then
+                  if letter == 'r' then c.live = c.live + ceiling end
             """,
             """
-                  if letter == 'r' then
+                  if letter == 'r' then c.live = c.live + ceiling end
             """));
         (await SmallAsync(planted)).ShouldBreak(RaceCheck.HeldIsOpenHolds, RaceCheck.NothingHeldAtEnd);
     }
@@ -32,12 +32,12 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     {
         using var planted = new PlantedGateway(new Snippet("local fits = out >= least", "local fits = true"), new Snippet(
             """
-                it.quantity = worst(it.aw, it.af, it.bw, it.bf, out)
-                if it.spec.cap and it.used + it.held + it.quantity > it.spec.cap then fits = false end
+                spec.quantity = worst(spec.aw, spec.af, spec.bw, spec.bf, out)
+                if spec.cap and spec.used + held + spec.quantity > spec.cap then fits = false end
             """,
             """
-                local room = it.spec.cap and math.max(0,it.spec.cap-it.used-it.held) or 1e15
-                it.quantity=math.min(room,worst(it.aw,it.af,it.bw,it.bf,out))
+                local room = spec.cap and math.max(0,spec.cap-spec.used-held) or 1e15
+                spec.quantity=math.min(room,worst(spec.aw,spec.af,spec.bw,spec.bf,out))
             """));
         (await SmallAsync(planted)).ShouldBreak(RaceCheck.NoOverspend, RaceCheck.NothingOver, RaceCheck.NeverPassed);
     }
@@ -45,7 +45,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     [Fact]
     public async Task A_reserve_that_does_not_look_at_the_holds_of_others_is_caught()
     {
-        using var planted = new PlantedGateway(new Snippet("it.held = it.c.held", "it.held = 0"));
+        using var planted = new PlantedGateway(new Snippet("local held = spec.c.held", "local held = 0"));
         (await SmallAsync(planted, clients: 120)).ShouldBreak(RaceCheck.NoOverspend, RaceCheck.NeverPassed);
         await SceneAsync(planted, RaceOrg.With(new RaceLimit(RaceOrg.Name, RaceOrg.Concurrency, 2)), SixAtOnceAsync, RaceCheck.WithinConcurrency);
     }
@@ -72,7 +72,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
             """
               if hold.state == 'settled' then return hold.reply end
               local reply = { 'settled' }
-              if not hold.state then for i, k in ipairs(hold.counters) do reply[i+1] = text(add_live(counter(k), tonumber(ARGV[first+i*2-2]), 0)) end end
+              if not hold.state then for i, k in ipairs(hold.counters) do reply[i+1]=text(add_live(counter(k,'c'),tonumber(ARGV[first+i*2-2]),0)) end end
             """));
         await SceneAsync(planted, RaceOrg.For(100, RaceLoad.MeanNanos, RaceLoad.MeanTokens), SettledTwiceAsync, RaceCheck.UsedIsTheSum);
     }
@@ -80,7 +80,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     [Fact]
     public async Task A_release_that_gives_nothing_back_is_caught()
     {
-        using var planted = new PlantedGateway(new Snippet("take_back(counter(hold.counters[i]), kind, tonumber(hold.quantities[i]), hold)", ""));
+        using var planted = new PlantedGateway(new Snippet("take_back((counter_of(hold, i)), kind, tonumber(hold.quantities[i]), hold)", ""));
         await SceneAsync(planted, RaceOrg.For(100, RaceLoad.MeanNanos, RaceLoad.MeanTokens), AnswerLostAsync, RaceCheck.HeldIsOpenHolds, RaceCheck.NothingHeldAtEnd);
     }
 
@@ -89,7 +89,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     {
         // Burst 4, 4 a second: debited at once, the bucket is empty again after a second, while the four calls still run.
         using var planted = new PlantedGateway(
-            new Snippet("-- Has no window to end with: lives on while it is used, refreshed once an hour.", "if spec.letter=='r' then c.held,c.live=c.held-it.quantity,c.live+it.quantity end"),
+            new Snippet("-- Has no window to end with: lives on while it is used, refreshed once an hour.", "if spec.drains then local q=spec.quantity c.held,c.live=c.held-q,c.live+q end"),
             new Snippet(
                 """
                 -- Takes a hold's quantity back: from what is held, or, once reaped, what is left of the provisional charge.
@@ -97,7 +97,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
                 """,
                 """
                 local function take_back(c, kind, quantity, hold)
-                  if kind_of(kind) == 'r' then hold = { state = 'reaped', reaped_at = at } end
+                  if kind_of(kind).letter == 'r' then hold = { state = 'reaped', reaped_at = at } end
                 """));
         await SceneAsync(planted, RaceOrg.With(new RaceLimit(RaceOrg.Name, RaceOrg.Requests, 4, "second", 4)), TwoBurstsAsync, RaceCheck.WithinRate);
     }
