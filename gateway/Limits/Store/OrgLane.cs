@@ -37,7 +37,7 @@ internal sealed class OrgLane : IDisposable
     private KnownEpoch? _epoch;
     private long? _joinedAt;
     private string _run = "";
-    private volatile bool _isLoaded;
+    private volatile bool _isLoaded, _frequentIsLoaded;
     private string? _closed;
     private long _acknowledged;
 
@@ -119,7 +119,7 @@ internal sealed class OrgLane : IDisposable
             foreach (var part in ops.Chunk(MostOps))
             {
                 var (keys, arguments) = new BatchWriter(OrgId, _options, _identity).Write(part, id, 0, _connection.OffsetMs, isFirst: true);
-                var reply = await _connection.EvaluateAsync(StoreConnection.BatchOf(""), keys, arguments, isFirst: true);
+                var reply = await _connection.EvaluateAsync(StoreConnection.BatchOf("", isFrequent: false), keys, arguments, isFirst: true);
                 if (reply[0].StartsWith("suspect", StringComparison.Ordinal))
                     throw new StoreClosedException($"the rebuild was interrupted ({reply[0]})");
             }
@@ -244,12 +244,16 @@ internal sealed class OrgLane : IDisposable
             var epoch = _closed is { } closed ? throw new StoreClosedException(closed) : _epoch?.Id ?? await FirstOpenAsync();
             foreach (var op in batch)
                 op.Epoch = epoch;
-            var isFirst = !_isLoaded;
+            var isFrequent = batch.TrueForAll(static op => op is ReserveOp or SettleOp);
+            var isFirst = isFrequent ? !_frequentIsLoaded : !_isLoaded;
             var (keys, arguments) = _writer.Write(batch, epoch, _acknowledged, _connection.OffsetMs, isFirst);
             reply = await _breaker.ExecuteAsync(
                 static async (call, _) => await call.Connection.EvaluateAsync(call.Script, call.Keys, call.Arguments, call.IsFirst),
-                (Connection: _connection, Script: StoreConnection.BatchOf(_run), Keys: keys, Arguments: arguments, IsFirst: isFirst), CancellationToken.None);
-            _isLoaded = true;
+                (Connection: _connection, Script: StoreConnection.BatchOf(_run, isFrequent), Keys: keys, Arguments: arguments, IsFirst: isFirst), CancellationToken.None);
+            if (isFrequent)
+                _frequentIsLoaded = true;
+            else
+                _isLoaded = true;
         }
         catch (ScriptGoneException)
         {
@@ -352,7 +356,7 @@ internal sealed class OrgLane : IDisposable
     {
         Keep(epoch);   // before the first call: a store that is emptied later must be noticed after a restart, too
         lock (_gate)
-            (_epoch, _closed, _run, _isLoaded) = (epoch, null, run, false);
+            (_epoch, _closed, _run, _isLoaded, _frequentIsLoaded) = (epoch, null, run, false, false);
     }
 
     private void Close(string reason)

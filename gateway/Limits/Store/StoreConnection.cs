@@ -14,21 +14,23 @@ namespace Quota.Gateway.Limits.Store;
 /// </summary>
 internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOptions options, GatewayClock clock)
 {
-    private static readonly string[] Ops = ["reserve", "settle", "release", "extend", "reap", "charge", "put"];
+    private static readonly string[] FrequentOps = ["reserve", "settle"];
+    private static readonly string[] Ops = [.. FrequentOps, "release", "extend", "reap", "charge", "put"];
 
     public static readonly StoreScript Epoch = new(["epoch"], "");
 
-    private static readonly ConcurrentDictionary<string, StoreScript> Batches = new();
+    private static readonly ConcurrentDictionary<(string Run, bool IsFrequent), StoreScript> Batches = new();
 
     /// <summary>
     /// The script of a server's life: its text carries the run id, so that a server that was restarted or promoted does not know it, however
     /// many others it has been taught. What it does is the same.
     /// </summary>
-    public static StoreScript BatchOf(string run)
+    /// <param name="isFrequent">Only reserves and settles: a script makes all its functions anew at each call, so most calls get a smaller one.</param>
+    public static StoreScript BatchOf(string run, bool isFrequent)
     {
         if (Batches.Count > 1000)
             Batches.Clear();
-        return Batches.GetOrAdd(run, static run => new StoreScript(["counters", .. Ops, "batch"], run));
+        return Batches.GetOrAdd((run, isFrequent), static it => new StoreScript(["counters", .. it.IsFrequent ? FrequentOps : Ops, "batch"], it.Run));
     }
 
     private long _skewMs;
