@@ -98,7 +98,7 @@ internal sealed class StandaloneSeeds(CurrentControl control, EventRecount recou
     {
         _young = [];
         foreach (var orgId in state.Snapshot.Limits.Where(limit => limit.Since is not null).Select(limit => limit.OrgId).Distinct())
-            await store.Lane(orgId).OpenAsync();   // only then it is known whether other gateways count there
+            await store.Epoch(orgId).OpenAsync();   // only then it is known whether other gateways count there
         _young = recount.CanCount ? [.. state.Snapshot.Limits.Select(limit => Young(limit, state)).OfType<YoungLimit>()] : [];
         recount.Begin(_young);
     }
@@ -117,7 +117,7 @@ internal sealed class StandaloneSeeds(CurrentControl control, EventRecount recou
 
     private YoungLimit? Young(SnapshotLimit limit, ControlState state)
     {
-        if (limit.Since is not { } since || limit.Terms.Window is { IsCalendar: false, Kind: not LimitWindow.Lifetime } || !store.Lane(limit.OrgId).IsAlone)
+        if (limit.Since is not { } since || limit.Terms.Window is { IsCalendar: false, Kind: not LimitWindow.Lifetime } || !store.Epoch(limit.OrgId).IsAlone)
             return null;
         var org = state.OrgOf(limit.OrgId)!;
         var zone = limit.Terms.Window.Timezone ?? org.Timezone;

@@ -30,7 +30,7 @@ internal static class AdminEndpoints
         var control = services.GetRequiredService<CurrentControl>();
         var (store, policy) = (services.GetRequiredService<QuotaStore>(), services.GetRequiredService<LimitsOptions>().OnRedisDown);
         var snapshot = control.Now is not null && !control.IsStale;
-        var closed = store.Unfit ?? (store.IsConnected ? store.Lanes.Select(lane => lane.Closed).FirstOrDefault(reason => reason is not null) : "it cannot be reached");
+        var closed = store.Unfit ?? (store.IsConnected ? store.Epochs.Select(epoch => epoch.Closed).FirstOrDefault(reason => reason is not null) : "it cannot be reached");
         // With grace or open, calls go on without the store; closed, they do not.
         var redis = closed is null || policy != StoreDownPolicy.Closed;
         var spool = services.GetRequiredService<SpoolRecovery>() is { IsDone: true, HasAsked: true } && services.GetRequiredService<CallSpool>().Refuses() is null;

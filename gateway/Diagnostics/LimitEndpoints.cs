@@ -123,18 +123,18 @@ internal static class LimitEndpoints
     {
         if (await OrgAsync(context) is not { } orgId)
             return;
-        var lane = context.RequestServices.GetRequiredService<QuotaStore>().Lane(orgId);
+        var epoch = context.RequestServices.GetRequiredService<QuotaStore>().Epoch(orgId);
         if (context.Request.Query["from"] == "store")
-            await lane.AdoptAsync();
-        else if (lane.IsShared && context.Request.Query["force"] != "true")
+            await epoch.AdoptAsync();
+        else if (epoch.IsShared && context.Request.Query["force"] != "true")
         {
             await AdminEndpoints.WriteAsync(context, 409, json => json.WriteString("error",
                 "other gateways have counted here, and their calls would be forgotten; use from=store when the counters are right, or force=true"));
             return;
         }
         else
-            await context.RequestServices.GetRequiredService<CounterRebuild>().RunAsync(lane);
-        await AdminEndpoints.WriteAsync(context, 200, json => json.WriteString("epoch", lane.EpochId));
+            await context.RequestServices.GetRequiredService<CounterRebuild>().RunAsync(epoch);
+        await AdminEndpoints.WriteAsync(context, 200, json => json.WriteString("epoch", epoch.Id));
     });
 
     private static async Task<string?> OrgAsync(HttpContext context)

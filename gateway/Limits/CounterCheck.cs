@@ -41,7 +41,7 @@ internal sealed class CounterCheck(QuotaStore store, CounterTally tally, Current
                 holds[hold.Counters[i]] = hold.State == "held" ? (held + hold.Quantities[i], charged) : (held, charged + hold.Quantities[i]);
             }
         }
-        var settled = store.Lane(orgId).IsAlone ? tally.Of(orgId).Counters.Where(pair => pair.Value.Kind[0] is 'c' or 'C').ToDictionary(pair => pair.Key, pair => pair.Value) : null;
+        var settled = store.Epoch(orgId).IsAlone ? tally.Of(orgId).Counters.Where(pair => pair.Value.Kind[0] is 'c' or 'C').ToDictionary(pair => pair.Key, pair => pair.Value) : null;
         var known = (control.Now?.Counters ?? []).Where(counter => counter.OrgId == orgId).Select(counter => counter.WindowsAt(store.NowMs).Current);
         List<CounterDifference> differences = [];
         var ids = known.Concat(holds.Keys).Concat(settled?.Keys ?? Enumerable.Empty<string>()).Distinct().ToArray();

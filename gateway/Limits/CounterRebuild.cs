@@ -11,8 +11,8 @@ internal sealed class CounterRebuild(CounterTally tally, GatewayClock clock)
 {
     /// <summary>Rebuilds an org's counters; they are closed meanwhile.</summary>
     /// <exception cref="StoreClosedException">Calls of an earlier run are still being recovered.</exception>
-    public Task RunAsync(OrgLane lane) => tally.IsWhole
-        ? lane.RebuildAsync(() => Content(lane.OrgId))
+    public Task RunAsync(OrgEpoch epoch) => tally.IsWhole
+        ? epoch.RebuildAsync(() => Content(epoch.OrgId))
         : throw new StoreClosedException("the counters are rebuilt once the calls of an earlier run are recovered");
 
     private List<StoreOp> Content(string orgId)

@@ -64,11 +64,10 @@ internal sealed class HoldJob(QuotaStore store, CounterTally tally, CurrentContr
         log.Reaped(reaped.Count, org);
     }
 
-    private Task NoteEpochsAsync()
+    private async Task NoteEpochsAsync()
     {
-        foreach (var lane in store.Lanes)
-            lane.Note();
-        return Task.CompletedTask;
+        foreach (var epoch in store.Epochs)
+            await epoch.NoteAsync();
     }
 
     private async Task TryAsync(Func<Task> step)

@@ -44,7 +44,7 @@ internal static class LimitsRegistration
 
     private static StoreEvents Events(IServiceProvider provider) => new(provider.GetRequiredService<ILogger<StoreEvents>>())
     {
-        RebuildAsync = lane => provider.GetRequiredService<CounterRebuild>().RunAsync(lane),
+        RebuildAsync = epoch => provider.GetRequiredService<CounterRebuild>().RunAsync(epoch),
         GuardFailed = guard => provider.GetRequiredService<GatewayMetrics>().GuardFailed(guard),
     };
 

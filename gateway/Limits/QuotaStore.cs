@@ -30,9 +30,13 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
     /// <summary>The time that chooses windows, as far as is known here.</summary>
     public long NowMs => connection.NowMs;
 
-    public ICollection<OrgLane> Lanes => _lanes.Values;
+    /// <summary>Of every org that was asked for so far.</summary>
+    public IEnumerable<OrgEpoch> Epochs => _lanes.Values.Select(lane => lane.Epoch);
 
-    public OrgLane Lane(string orgId) => _lanes.GetOrAdd(orgId, static (id, it) => new OrgLane(id, it.Connection, it.Book, it.Options, it.Identity, it.Clock, it.Events),
+    /// <summary>Whether an org's counters are to be believed.</summary>
+    public OrgEpoch Epoch(string orgId) => Lane(orgId).Epoch;
+
+    private OrgLane Lane(string orgId) => _lanes.GetOrAdd(orgId, static (id, it) => new OrgLane(id, it.Connection, it.Book, it.Options, it.Identity, it.Clock, it.Events),
         (Connection: connection, Book: book, Options: options, Identity: identity, Clock: clock, Events: events));
 
     /// <summary>Holds the worst case on every counter, all or none.</summary>
@@ -89,7 +93,7 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
     /// <summary>Charges up to <paramref name="most"/> holds of the org whose deadline has passed; answers their request ids.</summary>
     public async Task<IReadOnlyList<Guid>> ReapAsync(string orgId, int most)
     {
-        var epoch = await Lane(orgId).OpenAsync();
+        var epoch = await Epoch(orgId).OpenAsync();
         var due = (await connection.LowestAsync(QuotaKeys.Deadlines(orgId, epoch), connection.RealNowMs, most)).Select(member => Guid.ParseExact(member.ToString(), "N")).ToArray();
         var reaped = await Task.WhenAll(due.Select(async requestId =>
         {
@@ -105,12 +109,12 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
 
     /// <summary>The request ids of the org's open holds, at most <paramref name="most"/>, oldest deadline first.</summary>
     public async Task<IReadOnlyList<Guid>> OpenHoldsAsync(string orgId, int most) =>
-        [.. (await connection.LowestAsync(QuotaKeys.Deadlines(orgId, await Lane(orgId).OpenAsync()), long.MaxValue, most)).Select(member => Guid.ParseExact(member.ToString(), "N"))];
+        [.. (await connection.LowestAsync(QuotaKeys.Deadlines(orgId, await Epoch(orgId).OpenAsync()), long.MaxValue, most)).Select(member => Guid.ParseExact(member.ToString(), "N"))];
 
     /// <summary>A hold as the store has it; null when there is none.</summary>
     public async Task<StoredHold?> ReadHoldAsync(string orgId, Guid requestId)
     {
-        var values = await connection.HashAsync(QuotaKeys.Hold(orgId, await Lane(orgId).OpenAsync(), requestId), "state", "owner", "counters", "quantities", "receipt");
+        var values = await connection.HashAsync(QuotaKeys.Hold(orgId, await Epoch(orgId).OpenAsync(), requestId), "state", "owner", "counters", "quantities", "receipt");
         return values[0].IsNull ? null : new StoredHold(values[0].ToString(), values[1].ToString(), Words(values[2]),
             [.. Words(values[3]).Select(text => long.Parse(text, CultureInfo.InvariantCulture))], (byte[]?)values[4]);
     }
@@ -118,14 +122,14 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
     /// <summary>What a counter says now, in the window of now.</summary>
     public async Task<StoredCounter> ReadCounterAsync(LimitCounter counter)
     {
-        var epoch = await Lane(counter.OrgId).OpenAsync();
+        var epoch = await Epoch(counter.OrgId).OpenAsync();
         var values = await connection.HashAsync(QuotaKeys.Counter(counter.OrgId, epoch, counter.WindowsAt(connection.NowMs).Current), StoredCounter.Fields);
         return StoredCounter.Read(values, counter, connection.NowMs);
     }
 
     /// <summary>A counter by its id, as it is stored; no drain is reckoned in.</summary>
     public async Task<StoredCounter> ReadCounterAsync(string orgId, string counterId) =>
-        StoredCounter.Read(await connection.HashAsync(QuotaKeys.Counter(orgId, await Lane(orgId).OpenAsync(), counterId), StoredCounter.Fields));
+        StoredCounter.Read(await connection.HashAsync(QuotaKeys.Counter(orgId, await Epoch(orgId).OpenAsync(), counterId), StoredCounter.Fields));
 
     /// <summary>The oldest facts of an org that nobody has confirmed yet.</summary>
     public async Task<IReadOnlyList<RedisValue>> FactsAsync(string orgId, int most) => await connection.FirstAsync(QuotaKeys.Facts(orgId), most);

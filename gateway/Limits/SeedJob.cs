@@ -62,9 +62,9 @@ internal sealed class SeedJob(QuotaStore store, CurrentControl control, GatewayC
     {
         var window = counter.WindowsAt(store.NowMs);
         if (counter.SeedOf(window.Start) is not { } seed
-            || (_written.TryGetValue(window.Current, out var written) && written.Version >= seed.Version && written.Epoch == store.Lane(counter.OrgId).EpochId))
+            || (_written.TryGetValue(window.Current, out var written) && written.Version >= seed.Version && written.Epoch == store.Epoch(counter.OrgId).Id))
             return;
         await store.SeedAsync(counter.OrgId, window.Current, seed.Used, seed.Version, window.Middle == long.MaxValue ? null : window.Middle);
-        _written[window.Current] = (seed.Version, store.Lane(counter.OrgId).EpochId);
+        _written[window.Current] = (seed.Version, store.Epoch(counter.OrgId).Id);
     }
 }

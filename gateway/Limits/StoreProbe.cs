@@ -20,8 +20,8 @@ internal sealed class StoreProbe(StoreConnection connection, QuotaStore store, G
             try
             {
                 await LookAsync();
-                foreach (var part in store.Lanes.Chunk(MostAtOnce))
-                    await Task.WhenAll(part.Select(lane => lane.LookForCompanyAsync()));
+                foreach (var part in store.Epochs.Chunk(MostAtOnce))
+                    await Task.WhenAll(part.Select(epoch => epoch.LookForCompanyAsync()));
             }
             catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
             {
@@ -51,8 +51,8 @@ internal sealed class StoreProbe(StoreConnection connection, QuotaStore store, G
             if (before is null || (before.RunId == server.RunId && before.ReplicationId == server.ReplicationId))
                 continue;
             log.ServerChanged(address, before.RunId != server.RunId ? "run id" : "replication id");
-            foreach (var lane in store.Lanes)
-                lane.Suspect("the counter store was restarted or replaced");
+            foreach (var epoch in store.Epochs)
+                epoch.Suspect("the counter store was restarted or replaced");
         }
     }
 }

@@ -15,7 +15,7 @@ internal sealed class CallRecorder(CallSpool spool, Settler settler, QuotaStore 
     {
         tally.Started(hold);
         // A rebuild closes the epoch before it looks at the tally: either it has seen this call, or this call sees that it is closed.
-        if (hold.IsStored && store.Lane(hold.OrgId).EpochId != hold.Epoch)
+        if (hold.IsStored && store.Epoch(hold.OrgId).Id != hold.Epoch)
             throw new StoreClosedException("the counters are being rebuilt");
         return spool.BeginAsync(begin);
     }

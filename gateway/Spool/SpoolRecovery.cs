@@ -139,7 +139,7 @@ internal sealed class SpoolRecovery(
             return await store.ReadHoldAsync(begin.OrgId, begin.Id) is { State: "settled", Receipt: { Length: > 0 } receipt }
                 ? JsonSerializer.Deserialize(receipt, SpoolJson.Default.CallOutcome) : null;
         }
-        catch (StoreClosedException) when (store.Lane(begin.OrgId).HasLost)
+        catch (StoreClosedException) when (store.Epoch(begin.OrgId).HasLost)
         {
             return null;
         }

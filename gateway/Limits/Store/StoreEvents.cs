@@ -4,7 +4,7 @@ namespace Quota.Gateway.Limits.Store;
 internal sealed class StoreEvents(ILogger<StoreEvents> log)
 {
     /// <summary>Rebuilds an org's counters from what this gateway knows.</summary>
-    public Func<OrgLane, Task> RebuildAsync { get; set; } = lane => throw new StoreClosedException($"nothing to rebuild {lane.OrgId} from");
+    public Func<OrgEpoch, Task> RebuildAsync { get; set; } = epoch => throw new StoreClosedException($"nothing to rebuild {epoch.OrgId} from");
 
     /// <summary>Facts of an org are waiting in the store.</summary>
     public Action<string> Told { get; set; } = _ => { };

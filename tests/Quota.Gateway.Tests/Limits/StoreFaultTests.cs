@@ -206,7 +206,7 @@ public sealed class StoreFaultTests : IAsyncLifetime
             (_org, _connection) = (org, connection);
             (_tally, _book, _seq) = (earlier?._tally ?? new CounterTally(clock) { IsWhole = true }, earlier?._book ?? new EpochBook(null), earlier?._seq ?? 0);
             _rebuild = new CounterRebuild(_tally, clock);
-            var events = new StoreEvents(NullLogger<StoreEvents>.Instance) { RebuildAsync = lane => _rebuild.RunAsync(lane) };
+            var events = new StoreEvents(NullLogger<StoreEvents>.Instance) { RebuildAsync = epoch => _rebuild.RunAsync(epoch) };
             var store = new StoreConnection(connection, options, clock);
             Store = new QuotaStore(store, _book, options, clock, new GatewayIdentity(instance), events);
             Probe = new StoreProbe(store, Store, clock, NullLogger<StoreProbe>.Instance);
@@ -220,7 +220,7 @@ public sealed class StoreFaultTests : IAsyncLifetime
 
         public LimitCounter Rate { get; }
 
-        public string? Epoch => Store.Lane(_org).EpochId;
+        public string? Epoch => Store.Epoch(_org).Id;
 
         public static async Task<Gateway> StartAsync(RedisServer redis, string org, string instance, Gateway? earlier = null)
         {
@@ -279,13 +279,13 @@ public sealed class StoreFaultTests : IAsyncLifetime
             }
             catch (Exception problem) when (problem is StoreClosedException or RedisException or TimeoutException)
             {
-                return Store.Lane(_org).Closed?.Contains(reason, StringComparison.Ordinal) == true;
+                return Store.Epoch(_org).Closed?.Contains(reason, StringComparison.Ordinal) == true;
             }
         });
 
-        public Task RebuildAsync() => _rebuild.RunAsync(Store.Lane(_org));
+        public Task RebuildAsync() => _rebuild.RunAsync(Store.Epoch(_org));
 
-        public Task AdoptAsync() => Store.Lane(_org).AdoptAsync();
+        public Task AdoptAsync() => Store.Epoch(_org).AdoptAsync();
 
         /// <summary>Gives back what was asked for and never answered.</summary>
         public async Task ReapedAsync()

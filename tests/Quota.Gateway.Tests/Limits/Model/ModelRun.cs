@@ -49,7 +49,7 @@ internal sealed class ModelRun : IDisposable
     /// <exception cref="ModelDiffersException">At the first step after which store and model differ.</exception>
     public async Task RunAsync()
     {
-        _epoch = await _stores[0].Lane(_org).OpenAsync();
+        _epoch = await _stores[0].Epoch(_org).OpenAsync();
         for (var i = 0; i < _scenario.Steps.Count; i++)
         {
             try
@@ -68,7 +68,7 @@ internal sealed class ModelRun : IDisposable
     /// <summary>All steps in flight at once, in thirds after the first third; then what must hold in any order.</summary>
     public async Task StormAsync()
     {
-        _epoch = await _stores[0].Lane(_org).OpenAsync();
+        _epoch = await _stores[0].Epoch(_org).OpenAsync();
         var first = _scenario.Steps.OfType<Step.Reserve>().Take(8).ToArray();
         foreach (var step in first)
             await AskAsync(step);
@@ -85,7 +85,7 @@ internal sealed class ModelRun : IDisposable
     /// </summary>
     public async Task BurstAsync()
     {
-        _epoch = await _stores[0].Lane(_org).OpenAsync();
+        _epoch = await _stores[0].Epoch(_org).OpenAsync();
         var half = _scenario.Steps.Count / 2;
         foreach (var step in _scenario.Steps.Take(half))
             await PlayAsync(step);
