@@ -41,15 +41,10 @@ internal sealed class LimitCompiler
     public void AddUnused()
     {
         foreach (var limits in _direct)
-        {
-            foreach (var _ in Group(limits.First().OrgId, limits.Key, limits.First().Scope, limits))
-            {
-                // made as they are walked over
-            }
-        }
+            Group(limits.First().OrgId, limits.Key, limits.First().Scope, limits);
     }
 
-    /// <summary>Every limit, why it applies to a key's call or not. The first word of a reason is for programs, the rest for people.</summary>
+    /// <summary>The nodes that a key's calls belong to, from the org down to the key.</summary>
     public static IEnumerable<LimitNode> NodesOf(SnapshotKey key, string org)
     {
         var path = org;
@@ -71,17 +66,19 @@ internal sealed class LimitCompiler
 
     private IEnumerable<LimitNode> NodesOf(SnapshotKey key) => NodesOf(key, _orgs[key.OrgId].Code);
 
-    private IEnumerable<LimitCounter> CountersOf(string orgId, LimitNode node, SnapshotKey key)
+    private LimitCounter[] CountersOf(string orgId, LimitNode node, SnapshotKey key)
     {
+        var own = _direct[node.Id].Where(limit => limit.Below is null || node.Above.Contains(limit.Below));
         var defaults = node.Above.SelectMany(above => _each[above]).Where(limit => limit.Each == node.Kind && !_overrides.ContainsKey((node.Id, limit.Code)));
-        return Group(orgId, node.Id, node.Path, _direct[node.Id].Where(limit => limit.Below is null || node.Above.Contains(limit.Below)).Concat(defaults).Where(limit => LimitPlan.WhyNot(limit.Terms.Selector, key) is null));
+        return Group(orgId, node.Id, node.Path, own.Concat(defaults).Where(limit => LimitPlan.WhyNot(limit.Terms.Selector, key) is null));
     }
 
-    private IEnumerable<LimitCounter> Group(string orgId, string nodeId, string path, IEnumerable<SnapshotLimit> limits)
+    /// <summary>One counter for the limits that count the same; made once, whoever asks.</summary>
+    private LimitCounter[] Group(string orgId, string nodeId, string path, IEnumerable<SnapshotLimit> limits)
     {
         var zoneOfOrg = _orgs[orgId].Timezone;
-        return limits.GroupBy(limit => CounterName.Identity(nodeId, limit.Terms, limit.Terms.Window.Timezone ?? zoneOfOrg, limit.Overrides ?? limit.Code, limit.Below))
-            .Select(same => CounterOf(orgId, nodeId, same.Key, [.. same.Select(limit => (limit, new Limit(limit.Code, limit.Each is null ? limit.Scope : path, limit.Terms)))], same.First().Terms.Window.Timezone ?? zoneOfOrg));
+        return [.. limits.GroupBy(limit => CounterName.Identity(nodeId, limit.Terms, limit.Terms.Window.Timezone ?? zoneOfOrg, limit.Overrides ?? limit.Code, limit.Below))
+            .Select(same => CounterOf(orgId, nodeId, same.Key, [.. same.Select(limit => (limit, new Limit(limit.Code, limit.Each is null ? limit.Scope : path, limit.Terms)))], same.First().Terms.Window.Timezone ?? zoneOfOrg))];
     }
 
     private LimitCounter CounterOf(string orgId, string nodeId, string identity, IReadOnlyList<(SnapshotLimit Text, Limit Limit)> limits, string zoneId)

@@ -30,8 +30,7 @@ internal static class LimitEndpoints
                 var (counter, limit) = shown[i];
                 json.WriteStartObject();
                 WriteTerms(json, limit.Code, limit.Scope, limit.Terms);
-                var resets = counter.IsCalendar && counter.WindowsAt(store.NowMs).Middle is var ends && ends != long.MaxValue ? ends : (long?)null;
-                WriteStanding(json, new LimitStanding(limit, counter.Window.IsNone ? 0 : stored[i].Used, stored[i].Held, null, resets, null));
+                WriteStanding(json, new LimitStanding(limit, counter.Window.IsNone ? 0 : stored[i].Used, stored[i].Held, null, counter.EndAt(store.NowMs), null));
                 json.WriteString("over", limit.Show(stored[i].Over));
                 json.WriteString("counter", counter.WindowsAt(store.NowMs).Current);
                 json.WriteEndObject();

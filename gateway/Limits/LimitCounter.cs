@@ -95,6 +95,9 @@ internal sealed class LimitCounter
         return windows;
     }
 
+    /// <summary>When the window of this instant ends; null for what has no end.</summary>
+    public long? EndAt(long unixMs) => IsCalendar && WindowsAt(unixMs).Middle is var end && end != long.MaxValue ? end : null;
+
     /// <summary>As the hold stores it: the letter, then the window's start or the rate's speed.</summary>
     public string KindText(long windowStart) => IsCalendar ? $"{Letter}{windowStart}" : Window.IsRate ? $"{Letter}{Speaker.Amount}/{Window.PeriodMs}/{Speaker.MostAtOnce}" : $"{Letter}";
 

@@ -14,7 +14,8 @@ internal sealed class LimitExplainer(QuotaStore store, LimitsOptions options)
         var nodes = LimitCompiler.NodesOf(caller.Key, caller.Org.Code).ToArray();
         var counters = caller.Plan.For(model, provider, endpoint);
         var stored = await Task.WhenAll(counters.Select(store.ReadCounterAsync));
-        var output = Output(counters, stored, demand);
+        var ask = new Ask(counters, demand, options);
+        var output = Output(ask, stored);
         List<ExplainedLimit> limits = [];
         foreach (var limit in state.Snapshot.Limits.Where(limit => limit.OrgId == caller.Org.Id))
         {
@@ -27,7 +28,7 @@ internal sealed class LimitExplainer(QuotaStore store, LimitsOptions options)
             }
             var index = Enumerable.Range(0, counters.Count).First(i => counters[i].NodeId == node!.Id && counters[i].Limits.Any(it => it.Code == limit.Code));
             var compiled = counters[index].Limits.First(it => it.Code == limit.Code);
-            limits.Add(new ExplainedLimit(limit.Code, compiled.Scope, limit.Terms, true, Because(limit, node!), Standing(counters[index], compiled, stored[index], demand, output), stored[index].Over));
+            limits.Add(new ExplainedLimit(limit.Code, compiled.Scope, limit.Terms, true, Because(limit, node!), Standing(ask, index, compiled, stored[index], output), stored[index].Over));
         }
         var binding = limits.Where(limit => limit.Standing is { Limit.IsHard: true } standing && !Fits(standing)).Select(limit => limit.Standing!).ToArray();
         return new Explanation(binding.Length > 0 ? binding.Any(it => it.Requested is null || it.Requested > it.Limit.MostAtOnce) ? "never_fits" : "refused" : output < demand.Output ? "clamped" : "runs", output, limits);
@@ -51,28 +52,22 @@ internal sealed class LimitExplainer(QuotaStore store, LimitsOptions options)
         + (limit.Terms.Selector is { IsEmpty: false } ? ", and its selector takes the call" : "");
 
     /// <summary>The output that each answer would get, as the script would decide it now.</summary>
-    private long Output(IReadOnlyList<LimitCounter> counters, Store.StoredCounter[] stored, Demand demand)
+    private static long Output(Ask ask, Store.StoredCounter[] stored)
     {
-        if (demand.IsNamed)
-            return demand.Output;
-        decimal output = demand.Output;
-        for (var i = 0; i < counters.Count; i++)
+        var output = ask.Most;
+        for (var i = 0; i < stored.Length && ask.Least < ask.Most; i++)
         {
-            if (counters[i] is { MayClamp: true, Tightest: { } tightest } && counters[i].Kind.WorstCase(demand).Fitting(tightest.MostAtOnce - UsedOf(counters[i], stored[i]) - stored[i].Held) is { } fitting)
-                output = Math.Min(output, decimal.Floor(fitting / demand.Choices));
+            var counter = ask.Counters[i];
+            if (counter is { MayClamp: true, Tightest: { } tightest } && ask.Held[i].PerOutputToken > 0)
+                output = Math.Min(output, ask.Fitting(i, tightest.MostAtOnce - UsedOf(counter, stored[i]) - stored[i].Held) ?? output);
         }
-        return output >= Math.Min(options.ClampFloor, demand.Output) ? (long)output : Math.Min(options.ClampFloor, demand.Output);
+        return Math.Max(output, ask.Least);
     }
 
-    private LimitStanding Standing(LimitCounter counter, Limit limit, Store.StoredCounter stored, Demand demand, long output)
+    private LimitStanding Standing(Ask ask, int i, Limit limit, Store.StoredCounter stored, long output)
     {
-        var worst = counter.Kind.WorstCase(demand);
-        var stepwise = counter.Stepwise && demand.CanGrow;
-        var needed = worst.At(stepwise ? Math.Min(options.StepTokens, output * demand.Choices) : (decimal)output * demand.Choices);
-        var room = Math.Max(0, limit.MostAtOnce - UsedOf(counter, stored) - stored.Held);
-        var fits = worst.Fitting(room) is { } tokens ? (long?)Math.Clamp(decimal.Floor(tokens / demand.Choices), 0, demand.Output) : null;
-        long? resets = counter.IsCalendar && counter.WindowsAt(store.NowMs).Middle is var ends && ends != long.MaxValue ? ends : null;
-        return new LimitStanding(limit, UsedOf(counter, stored), stored.Held, needed < Shared.Amounts.NanoUnits.Ceiling ? (long)needed : null, resets, fits);
+        var (counter, used) = (ask.Counters[i], UsedOf(ask.Counters[i], stored));
+        return new LimitStanding(limit, used, stored.Held, ask.Units(i, output), counter.EndAt(store.NowMs), ask.Fitting(i, Math.Max(0, limit.MostAtOnce - used - stored.Held)));
     }
 
     private static long UsedOf(LimitCounter counter, Store.StoredCounter stored) => counter.Window.IsNone ? 0 : stored.Used;

@@ -64,7 +64,7 @@ internal sealed class SeedJob(QuotaStore store, CurrentControl control, GatewayC
         if (counter.SeedOf(window.Start) is not { } seed
             || (_written.TryGetValue(window.Current, out var written) && written.Version >= seed.Version && written.Epoch == store.Epoch(counter.OrgId).Id))
             return;
-        await store.SeedAsync(counter.OrgId, window.Current, seed.Used, seed.Version, window.Middle == long.MaxValue ? null : window.Middle);
+        await store.SeedAsync(counter.OrgId, window.Current, seed.Used, seed.Version, counter.EndAt(store.NowMs));
         _written[window.Current] = (seed.Version, store.Epoch(counter.OrgId).Id);
     }
 }

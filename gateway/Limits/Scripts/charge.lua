@@ -19,7 +19,7 @@ function ops.charge()
     local a = first + (i - 1) * 4
     local kind, ends, whole, frac = ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
     local k = kind_of(kind)
-    local c, letter, hard = counter(counter_key, k.letter), k.letter, k.hard
+    local c, letter = counter(counter_key, k.letter), k.letter
     local ceiling = frac > 0 and whole + 1 or whole
     reply[i + 1] = '0'
     if letter == 'r' then
@@ -29,13 +29,9 @@ function ops.charge()
       reply[i + 1] = text(ceiling)
     elseif letter == 'c' then
       reply[i + 1] = text(add_live(c, whole, frac))
-      if ends == '' then c.forever = true elseif not c.exists then c.ends = tonumber(ends) end
+      keep_until(c, ends)
     end
-    if hard and letter ~= 'n' and ceiling > 0 then
-      c.over = c.over + ceiling
-      c.over_dirty = true
-      reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. string.sub(counter_key, -32) .. ' ' .. k.start .. ' ' .. rid .. ' ' .. text(ceiling)
-    end
+    add_over(c, k, rid, ceiling)
   end
   local answer = table.concat(reply, ' ')
   redis.call('HSET', key, 'state', 'settled', 'owner', ARGV[3], 'counters', hold.names, 'receipt', receipt, 'reply', answer)

@@ -213,6 +213,19 @@ local function left_of(c, kind, quantity, reaped_at)
   return math.max(0, left)
 end
 
+-- Use that no hold covered: counted apart where a limit is hard, and told with the request's id (protocols A1).
+local function add_over(c, k, rid, units)
+  if not k.hard or k.letter == 'n' or units <= 0 then return end
+  c.over = c.over + units
+  c.over_dirty = true
+  reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. k.start .. ' ' .. rid .. ' ' .. text(units)
+end
+
+-- A counter that is written for the first time goes when its window has ended; '' never.
+local function keep_until(c, ends)
+  if ends == '' then c.forever = true elseif not c.exists then c.ends = tonumber(ends) end
+end
+
 -- Takes a hold's quantity back: from what is held, or, once reaped, what is left of the provisional charge.
 local function take_back(c, kind, quantity, hold)
   if kind_of(kind).letter == 'r' then drain_as(c, kind) end

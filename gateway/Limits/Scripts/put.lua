@@ -1,19 +1,18 @@
--- put: what a counter starts from. Three ways, all absolute and safe to resend:
+-- put: what a counter starts from. Four ways, all absolute and safe to resend:
 --   seed      use counted elsewhere, written only over a smaller version (protocols A7)
 --   counter   settled use, when counters are rebuilt into a new epoch
+--   full      a rate's whole burst, when it is rebuilt
 --   hold      a live request's hold, re-created unconditionally in a new epoch
 --
 -- seed args     counter's position in KEYS, units, version, ms at which its key expires on Redis's clock ('' = never)
 --      reply    seeded · older
 -- counter args  counter's position in KEYS, whole units, billionths, ms at which its key expires ('' = never)
 --      reply    put
+-- full args     counter's position in KEYS, units, ms that its key is kept
+--      reply    put
 -- hold args     request id, its hold's position in KEYS, number of counters, position of each in KEYS, at (ms),
 --               then three per counter: kind, quantity, ms at which its key expires ('' = never)
 --      reply    held · the state that this id already has
-
-local function keep_until(c, ends)
-  if ends == '' then c.forever = true elseif not c.exists then c.ends = tonumber(ends) end
-end
 
 function ops.seed()
   local c, units, version, ends = counter(KEYS[num()], 'c'), num(), num(), arg()

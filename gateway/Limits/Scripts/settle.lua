@@ -5,8 +5,6 @@
 -- reply settled, then per counter the whole units added      a repeat gets the same reply
 --       gone      no such hold, nothing changed
 --       released  it was released      reread      KEYS are not its counters
--- What goes beyond the hold on a counter with a hard limit is counted in `over` as well and told: the provider billed more than it was
--- asked for (protocols A1).
 
 function ops.settle()
   local rid, key = arg(), KEYS[num()]
@@ -21,7 +19,7 @@ function ops.settle()
   local reply = { 'settled' }
   for i, kind in ipairs(hold.kinds) do
     local c, k = counter_of(hold, i)
-    local quantity, letter, hard = tonumber(hold.quantities[i]), k.letter, k.hard
+    local quantity, letter = tonumber(hold.quantities[i]), k.letter
     local whole, frac = tonumber(ARGV[first + (i - 1) * 2]), tonumber(ARGV[first + (i - 1) * 2 + 1])
     local ceiling = frac > 0 and whole + 1 or whole
     if letter == 'r' and hold.state == 'reaped' then
@@ -41,11 +39,7 @@ function ops.settle()
       reply[i + 1] = text(add_live(c, whole, frac))
       if hold.levels then cross(c, k.start, hold.levels[i]) end
     end
-    if hard and letter ~= 'n' and ceiling > quantity then
-      c.over = c.over + ceiling - quantity
-      c.over_dirty = true
-      reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. k.start .. ' ' .. rid .. ' ' .. text(ceiling - quantity)
-    end
+    add_over(c, k, rid, ceiling - quantity)   -- the provider billed more than it was asked for
   end
   local answer = table.concat(reply, ' ')
   redis.call('HSET', key, 'state', 'settled', 'receipt', receipt, 'reply', answer)

@@ -104,7 +104,7 @@ public sealed class MonthEndTests(RedisFixture redis) : IClassFixture<RedisFixtu
     {
         var org = Some.Org();
         var zone = TimeZoneInfo.FindSystemTimeZoneById(zoneId);
-        GatewayClock[] clocks = [new(TimeProvider.System), new(new Late())];
+        GatewayClock[] clocks = [new(TimeProvider.System), new(new SkewedTime(TimeSpan.FromSeconds(-2.5)))];
         QuotaStore[] stores = [redis.Store(clocks[0], instance: "a"), redis.Store(clocks[1], instance: "b")];
         LimitWindow[] windows = [.. Windows.Where(window => window.Kind != "hour" || zoneId != "Australia/Lord_Howe")];
         LimitCounter[] plan = [.. windows.Select(window => Counter(window with { Timezone = zoneId }, org))];
@@ -161,9 +161,4 @@ public sealed class MonthEndTests(RedisFixture redis) : IClassFixture<RedisFixtu
     private static string IdOf(LimitCounter counter, long start) => CounterName.Of(CounterName.Identity(counter.NodeId, counter.Terms, counter.Window.Timezone!, counter.Limits[0].Code), start);
 
     private static long Ms(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
-
-    private sealed class Late : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => System.GetUtcNow().AddSeconds(-2.5);
-    }
 }

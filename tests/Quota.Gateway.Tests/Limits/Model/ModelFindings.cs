@@ -59,4 +59,18 @@ public sealed class ModelFindings(RedisFixture redis) : IClassFixture<RedisFixtu
         await HoldAsync(store, Limit(0.5m, 0.55m), 1);
         (await store.FactsAsync(_org, 10)).Count.ShouldBe(2);   // 0.5 is passed as well; 0.4 would have been told
     }
+
+    /// <summary>About the model itself: where a rate's clock stands still, nothing but the outcome tells at which ms the store did a step.</summary>
+    [Fact]
+    public async Task A_reaped_hold_on_a_rate_is_compared_to_the_millisecond_though_the_clock_went_back()
+    {
+        var limit = new ModelLimit(0, 0, null, Meters.InputTokens, "rate", "second", null, null, 19_145, null, LimitTerms.Soft, false, [], false);
+        var reserve = new Step.Reserve(2, 6, 6_000, 0, 0, 1, 0, 0);   // 313 ms of what drains
+        var scenario = new Scenario([limit], [reserve, reserve, reserve, new Step.Shift(-5_000), new Step.Reap(), new Step.Extend(0, 0, 110, false), new Step.Settle(0, 1, 40, 0), new Step.Release(0, 2)]);
+        for (var i = 0; i < 30; i++)
+        {
+            using var run = new ModelRun(redis, scenario);
+            await run.RunAsync();
+        }
+    }
 }
