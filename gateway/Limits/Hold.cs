@@ -16,6 +16,8 @@ internal sealed class Hold(Guid requestId, string orgId, DateTimeOffset at, IRea
 
     public IReadOnlyList<HeldCounter> Counters => counters;
 
+    public IReadOnlyList<string> CounterIds => field ??= [.. Counters.Select(counter => counter.Id)];
+
     /// <summary>The epoch of the counters that it is held on; null when nothing is held.</summary>
     public string? Epoch { get; init; }
 

@@ -1,3 +1,4 @@
+using Quota.Gateway.Limits.Store;
 using Quota.Shared.ControlPlane;
 
 namespace Quota.Gateway.Limits;
@@ -114,4 +115,22 @@ internal sealed class LimitCounter
 /// Two windows side by side, [Start, Middle) and [Middle, End), in Unix milliseconds, the ids of their counters, and their kinds as holds
 /// store them; the script picks by Redis's time.
 /// </summary>
-internal sealed record CounterPair(long Start, long Middle, long End, string Current, string Next, string CurrentKind, string NextKind);
+internal sealed class CounterPair(long start, long middle, long end, string current, string next, string currentKind, string nextKind)
+{
+    public long Start => start;
+
+    public long Middle => middle;
+
+    public long End => end;
+
+    public string Current => current;
+
+    public string Next => next;
+
+    public string CurrentKind => currentKind;
+
+    public string NextKind => nextKind;
+
+    /// <summary>As the script takes them; kept here because they are the same for every request.</summary>
+    public SpecTerms? Terms { get; set; }
+}

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using Quota.Gateway.Limits.Store;
 using Quota.Shared.Amounts;
 using StackExchange.Redis;
@@ -50,7 +51,7 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
             var op = new ReserveOp(requestId, counters, windows, worst, least, most, choices, notAfter);
             var reply = await SendAsync(orgId, op);
             var words = new ReplyReader(reply);
-            switch (words.Word())
+            switch (Encoding.ASCII.GetString(words.Word()))
             {
                 case "held":
                     return Read(words, StoreOutcome.Held, counters, windows, worst) with { Epoch = op.Epoch };
@@ -61,27 +62,28 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
                 case "late" or "clock" when attempt < 3:
                     continue;   // our idea of Redis's clock was wrong (first call, clock change, long pause); the reply has put it right: ask once more
                 default:
-                    throw new RedisException($"reserve answered '{reply}'");
+                    throw new RedisException($"reserve answered '{TextOf(reply)}'");
             }
         }
     }
 
     /// <summary>Replaces the hold by what was used; <paramref name="amounts"/> pairs with <paramref name="counterIds"/>.</summary>
+    /// <param name="canWait">For a moment, so that it goes together with the next reserve.</param>
     /// <returns>The whole units added to each counter, or null when there is no such hold any more.</returns>
-    public async Task<IReadOnlyList<long>?> SettleAsync(string orgId, Guid requestId, IReadOnlyList<string> counterIds, IReadOnlyList<ExactNanos> amounts, ReadOnlyMemory<byte> receipt) =>
-        Added("settle", await SendAsync(orgId, new SettleOp(requestId, counterIds, amounts, receipt)));
+    public async Task<IReadOnlyList<long>?> SettleAsync(string orgId, Guid requestId, IReadOnlyList<string> counterIds, IReadOnlyList<ExactNanos> amounts, ReadOnlyMemory<byte> receipt, bool canWait = false) =>
+        Added("settle", await SendAsync(orgId, new SettleOp(requestId, counterIds, amounts, receipt) { CanWait = canWait }), amounts.Count);
 
     /// <summary>Counts a call that was admitted while the store was away.</summary>
     /// <exception cref="RedisException">A hold was made after all: it must be released first.</exception>
     public async Task<IReadOnlyList<long>?> ChargeAsync(string orgId, Guid requestId, IReadOnlyList<ChargedCounter> counters, ReadOnlyMemory<byte> receipt) =>
-        Added("charge", await SendAsync(orgId, new ChargeOp(requestId, counters, receipt)));
+        Added("charge", await SendAsync(orgId, new ChargeOp(requestId, counters, receipt)), counters.Count);
 
     /// <summary>Gives a hold back. True when nothing of it is left, be it that it never was.</summary>
     public async Task<bool> ReleaseAsync(string orgId, Guid requestId, IReadOnlyList<string> counterIds) =>
-        await SendAsync(orgId, new ReleaseOp(requestId, counterIds)) is "released" or "gone";
+        TextOf(await SendAsync(orgId, new ReleaseOp(requestId, counterIds))) is "released" or "gone";
 
     /// <summary>Renews the deadline of a live request's hold and grows it to <paramref name="quantities"/> if they fit.</summary>
-    public async Task<ExtendOutcome> ExtendAsync(Hold hold, IReadOnlyList<long> quantities) => await SendAsync(hold.OrgId, new ExtendOp(hold, quantities)) switch
+    public async Task<ExtendOutcome> ExtendAsync(Hold hold, IReadOnlyList<long> quantities) => TextOf(await SendAsync(hold.OrgId, new ExtendOp(hold, quantities))) switch
     {
         "held" => ExtendOutcome.Held,
         "full" => ExtendOutcome.Full,
@@ -98,14 +100,14 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
         var reaped = await Task.WhenAll(due.Select(async requestId =>
         {
             var stored = await ReadHoldAsync(orgId, requestId);
-            return await SendAsync(orgId, new ReapOp(requestId, stored?.Counters ?? [])) == "reaped";
+            return TextOf(await SendAsync(orgId, new ReapOp(requestId, stored?.Counters ?? []))) == "reaped";
         }));
         return [.. due.Where((_, i) => reaped[i])];
     }
 
     /// <summary>What was used elsewhere, into a counter of the current epoch. False when a version as great is there.</summary>
     public async Task<bool> SeedAsync(string orgId, string counterId, long units, long version, long? endsAtMs) =>
-        await SendAsync(orgId, new SeedOp(counterId, units, version, endsAtMs)) == "seeded";
+        TextOf(await SendAsync(orgId, new SeedOp(counterId, units, version, endsAtMs))) == "seeded";
 
     /// <summary>The request ids of the org's open holds, at most <paramref name="most"/>, oldest deadline first.</summary>
     public async Task<IReadOnlyList<Guid>> OpenHoldsAsync(string orgId, int most) =>
@@ -116,7 +118,7 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
     {
         var values = await connection.HashAsync(QuotaKeys.Hold(orgId, await Epoch(orgId).OpenAsync(), requestId), "state", "owner", "counters", "quantities", "receipt");
         return values[0].IsNull ? null : new StoredHold(values[0].ToString(), values[1].ToString(), Words(values[2]),
-            [.. Words(values[3]).Select(text => long.Parse(text, CultureInfo.InvariantCulture))], (byte[]?)values[4]);
+            (byte[]?)values[3] is { } packed ? new ReplyReader(packed).AllPacked() : [], (byte[]?)values[4]);
     }
 
     /// <summary>What a counter says now, in the window of now.</summary>
@@ -143,8 +145,8 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
             lane.Dispose();
     }
 
-    private Task<string> SendAsync(string orgId, StoreOp op) =>
-        _unfit is { } reason ? Task.FromException<string>(new StoreClosedException(reason)) : Lane(orgId).SendAsync(op);
+    private Task<byte[]> SendAsync(string orgId, StoreOp op) =>
+        _unfit is { } reason ? Task.FromException<byte[]>(new StoreClosedException(reason)) : Lane(orgId).SendAsync(op);
 
     private static CounterPair[] WindowsAt(IReadOnlyList<LimitCounter> counters, long unixMs)
     {
@@ -154,31 +156,28 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
         return windows;
     }
 
-    private static List<long>? Added(string op, string reply)
+    private static IReadOnlyList<long>? Added(string op, byte[] reply, int counters)
     {
         var words = new ReplyReader(reply);
-        switch (words.Word())
+        switch (Encoding.ASCII.GetString(words.Word()))
         {
-            case "settled":
-                var added = new List<long>();
-                while (words.HasMore)
-                    added.Add(words.Number());
+            case "settled" when words.AllPacked() is var added && added.Count == counters:
                 return added;
             case "gone" or "released":
                 return null;
             default:
-                throw new RedisException($"{op} answered '{reply}'");
+                throw new RedisException($"{op} answered '{TextOf(reply)}'");
         }
     }
 
     private static StoreReserve Read(ReplyReader words, StoreOutcome outcome, IReadOnlyList<LimitCounter> counters, CounterPair[] windows, WorstCase[] worst)
     {
-        var (at, output) = (words.Number(), words.Number());
         var picks = words.Word();
+        var (at, output) = (words.Packed(), words.Packed());
         var held = new HeldCounter[counters.Count];
         for (var i = 0; i < held.Length; i++)
         {
-            var (isNext, used, before, quantity) = (picks[i] == '2', words.Number(), words.Number(), words.Number());
+            var (isNext, used, before, quantity) = (picks[i] == '2', words.Packed(), words.Packed(), words.Packed());
             var (counter, window) = (counters[i], windows[i]);
             var ends = isNext ? window.End : window.Middle;
             long? resets = counter.Window.IsRate ? DrainedAt(counter.Speaker, at, used + before + quantity)
@@ -197,6 +196,8 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
         var excess = Math.Max(0, level - limit.MostAtOnce);
         return at + (long)Math.Ceiling((decimal)excess * limit.Terms.Window.PeriodMs / limit.Amount);
     }
+
+    private static string TextOf(byte[] reply) => Encoding.ASCII.GetString(reply);
 
     private static DateTimeOffset At(long unixMs) => DateTimeOffset.FromUnixTimeMilliseconds(unixMs);
 

@@ -29,19 +29,19 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, CounterTally ta
         return amounts;
     }
 
-    /// <summary>Sends the settle on the connection that carries later reserves, and returns without waiting for the answer.</summary>
+    /// <summary>Sends the settle on the way that later reserves go, before them or with them, and returns without waiting for the answer.</summary>
     public void Send(EndedCall call) => _ = SendAsync(call);
 
     /// <summary>Settles and notes it in the spool.</summary>
     /// <exception cref="RedisException">No usable answer; say it again.</exception>
     /// <exception cref="TimeoutException">The same.</exception>
     /// <exception cref="StoreClosedException">The same.</exception>
-    public async Task SettleAsync(EndedCall call)
+    public async Task SettleAsync(EndedCall call, bool canWait = false)
     {
         var begin = call.Begin;
         var receipt = JsonSerializer.SerializeToUtf8Bytes(call.Outcome, SpoolJson.Default.CallOutcome);
         var added = begin.IsHeld
-            ? await store.SettleAsync(begin.OrgId, begin.Id, [.. begin.Counters.Select(counter => counter.Id)], call.Amounts, receipt)
+            ? await store.SettleAsync(begin.OrgId, begin.Id, [.. begin.Counters.Select(counter => counter.Id)], call.Amounts, receipt, canWait)
             : await store.ChargeAsync(begin.OrgId, begin.Id, [.. begin.Counters.Select((counter, i) => new ChargedCounter(counter.Id, counter.Kind, counter.EndsAtMs, call.Amounts[i]))], receipt);
         if (!begin.IsHeld)
             tally.Ended(call.Seq, begin, call.Amounts);
@@ -63,15 +63,15 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, CounterTally ta
 
     private async Task SendAsync(EndedCall call)
     {
-        if (!await TryAsync(call))
+        if (!await TryAsync(call, canWait: true))
             _repeats.Writer.TryWrite(call);
     }
 
-    private async Task<bool> TryAsync(EndedCall call)
+    private async Task<bool> TryAsync(EndedCall call, bool canWait = false)
     {
         try
         {
-            await SettleAsync(call);
+            await SettleAsync(call, canWait);
             return true;
         }
         catch (IOException problem)

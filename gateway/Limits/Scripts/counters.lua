@@ -10,16 +10,24 @@
 
 local unpack = unpack or table.unpack
 
-local texts = {}   -- most numbers come again within a call
+local function text(n) return string.format('%d', n) end
 
-local function text(n)
-  local t = texts[n]
-  if not t then
-    t = string.format('%d', n)
-    texts[n] = t
+-- Numbers travel packed, as doubles of eight bytes each, little end first: an argument of its own for each costs more than what is done with it.
+local layouts = {}
+
+local function layout(n)
+  local it = layouts[n]
+  if not it then
+    it = '<' .. string.rep('d', n)
+    layouts[n] = it
   end
-  return t
+  return it
 end
+
+local function packed(numbers) return struct.pack(layout(#numbers), unpack(numbers)) end
+
+-- The numbers, and behind them one that is none of them.
+local function unpacked(s) return { struct.unpack(layout(#s / 8), s) } end
 
 local words = {}
 
@@ -34,19 +42,24 @@ local function split(s)
   return out
 end
 
+local call, q = unpacked(ARGV[3]), 11          -- the numbers of the call, later those of an op, and the last that was read
 local clock = redis.call('TIME')
 local real = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
-local offset = tonumber(ARGV[4]) or 0
+local offset = call[2]
 local at = real + offset                       -- what chooses windows; deadlines stay on `real`
-local outlives, receipts, lifetime, reaped_kept = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
-local p = 10                                   -- the next argument to read
+local outlives, receipts, lifetime, reaped_kept = call[4], call[5], call[6], call[7]
+local instance = ARGV[2]
+local numbers, p = call, 3                     -- p: the last argument that was read
 
 local function arg()
   p = p + 1
-  return ARGV[p - 1]
+  return ARGV[p]
 end
 
-local function num() return tonumber(arg()) end
+local function num()
+  q = q + 1
+  return numbers[q]
+end
 
 -- Counters ----------------------------------------------------------------------------------------------------------------------
 
@@ -56,21 +69,21 @@ local counters, loaded = {}, {}
 local function counter(key, letter)
   local c = counters[key]
   if not c then
-    c = { key = key, live = 0, frac = 0, seed = 0, rem = 0, marks = '' }
+    c = { key = key, live = 0, frac = 0, seed = 0, rem = 0 }
     local v
     if letter == 'c' then
-      v = redis.call('HMGET', key, 'live', 'held', 'over', 'frac', 'seed', 'seedv', 'marks')
-      c.live, c.frac, c.seed, c.seedv, c.marks = tonumber(v[1]) or 0, tonumber(v[4]) or 0, tonumber(v[5]) or 0, tonumber(v[6]), v[7] or ''
-      c.exists = v[1] or v[6]
+      v = redis.call('HMGET', key, 'live', 'held', 'frac', 'seed')
+      c.live, c.frac, c.seed, c.seeded = tonumber(v[1]) or 0, tonumber(v[3]) or 0, tonumber(v[4]) or 0, v[4]
+      c.exists = v[1] or v[4]
     elseif letter == 'r' then
-      v = redis.call('HMGET', key, 'live', 'held', 'over', 't', 'rem', 'kept', 'speed')
-      c.live, c.t, c.rem, c.refreshed, c.speed = tonumber(v[1]) or 0, tonumber(v[4]), tonumber(v[5]) or 0, tonumber(v[6]), v[7]
+      v = redis.call('HMGET', key, 'live', 'held', 't', 'rem', 'kept', 'speed')
+      c.live, c.t, c.rem, c.refreshed, c.speed = tonumber(v[1]) or 0, tonumber(v[3]), tonumber(v[4]) or 0, tonumber(v[5]), v[6]
       c.exists = v[1]
     else
-      v = redis.call('HMGET', key, 'live', 'held', 'over', 'kept')
-      c.refreshed, c.exists = tonumber(v[4]), v[2]
+      v = redis.call('HMGET', key, 'live', 'held', 'kept')
+      c.refreshed, c.exists = tonumber(v[3]), v[2]
     end
-    c.held, c.over = tonumber(v[2]) or 0, tonumber(v[3]) or 0
+    c.held = tonumber(v[2]) or 0
     counters[key] = c
     loaded[#loaded + 1] = c
   end
@@ -78,23 +91,24 @@ local function counter(key, letter)
 end
 
 local function write_counters()
-  for _, c in ipairs(loaded) do
+  for i = 1, #loaded do
+    local c = loaded[i]
     if c.dirty then
       local w = { 'live', text(c.live), 'held', text(c.held) }
       if c.frac_dirty then w[#w + 1] = 'frac'; w[#w + 1] = text(c.frac) end
       if c.t_dirty then w[#w + 1] = 't'; w[#w + 1] = text(c.t); w[#w + 1] = 'rem'; w[#w + 1] = text(c.rem) end
-      if c.seed_dirty then w[#w + 1] = 'seed'; w[#w + 1] = text(c.seed); w[#w + 1] = 'seedv'; w[#w + 1] = text(c.seedv) end
-      if c.over_dirty then w[#w + 1] = 'over'; w[#w + 1] = text(c.over) end
+      if c.seedv then w[#w + 1] = 'seed'; w[#w + 1] = text(c.seed); w[#w + 1] = 'seedv'; w[#w + 1] = text(c.seedv) end
       if c.speed_dirty then w[#w + 1] = 'speed'; w[#w + 1] = c.speed end
       if c.refreshed_dirty then w[#w + 1] = 'kept'; w[#w + 1] = text(c.refreshed) end
       if c.marks_dirty then w[#w + 1] = 'marks'; w[#w + 1] = c.marks end
       redis.call('HSET', c.key, unpack(w))
+      if c.over then redis.call('HINCRBY', c.key, 'over', text(c.over)) end
       if c.ends then
         redis.call('PEXPIREAT', c.key, text(c.ends))
       elseif c.ttl and (c.refresh or not c.exists) then
         redis.call('PEXPIRE', c.key, text(c.ttl))
       elseif not c.exists and not c.forever then
-        redis.call('PEXPIRE', c.key, outlives)   -- came back to life by a late end: not for long
+        redis.call('PEXPIRE', c.key, text(outlives))   -- came back to life by a late end: not for long
       end
     end
   end
@@ -158,13 +172,30 @@ local function tell(fact)
 end
 
 -- Levels: "token=level;token=level"; a token names node, limit and share and is told once per counter.
+local known_levels = {}
+
+local function levels_of(levels)
+  local list = known_levels[levels]
+  if not list then
+    list = { lowest = math.huge }
+    for token, level in string.gmatch(levels, '([^=;]+)=(%d+)') do
+      list[#list + 1] = { token = token, text = level, at = tonumber(level) }
+      list.lowest = math.min(list.lowest, tonumber(level))
+    end
+    known_levels[levels] = list
+  end
+  return list
+end
+
 local pending = {}
 local function cross(c, start, levels)
-  if not levels or levels == '' or levels == '-' then return end
-  local used = c.live + c.seed
-  for token, level in string.gmatch(levels, '([^=;]+)=(%d+)') do
-    if used >= tonumber(level) and not string.find(' ' .. c.marks .. ' ', ' ' .. token .. ' ', 1, true) and not pending[c.key .. token] then
-      pending[c.key .. token] = { c, token, 't ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. start .. ' ' .. token .. ' ' .. level .. ' ' .. text(used) }
+  local list, used = levels_of(levels), c.live + c.seed
+  if used < list.lowest then return end
+  c.marks = c.marks or redis.call('HGET', c.key, 'marks') or ''
+  for _, level in ipairs(list) do
+    local token = level.token
+    if used >= level.at and not string.find(' ' .. c.marks .. ' ', ' ' .. token .. ' ', 1, true) and not pending[c.key .. token] then
+      pending[c.key .. token] = { c, token, 't ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. start .. ' ' .. token .. ' ' .. level.text .. ' ' .. text(used) }
       pending[#pending + 1] = pending[c.key .. token]
     end
   end
@@ -199,76 +230,88 @@ local function add_live(c, whole, frac)
   return whole
 end
 
--- What is left of a reaped hold's provisional charge. On a rate it has drained since, and what drained is not given back: others may have
--- used the room (protocols A5).
-local function left_of(c, kind, quantity, reaped_at)
-  local letter = kind_of(kind).letter
-  if letter == 'n' then return 0 end
-  if letter == 'c' then return quantity end
-  local elapsed, left = math.max(0, at - reaped_at), quantity
-  for _, speed in ipairs({ kind, c.speed or kind }) do   -- the faster of the hold's limit and the one in force
-    local k = kind_of(speed)
-    left = math.min(left, quantity - elapsed * math.floor(k.drains / k.period) - math.ceil(elapsed * (k.drains % k.period) / k.period))
-  end
-  return math.max(0, left)
-end
-
 -- Use that no hold covered: counted apart where a limit is hard, and told with the request's id (protocols A1).
 local function add_over(c, k, rid, units)
-  if not k.hard or k.letter == 'n' or units <= 0 then return end
-  c.over = c.over + units
-  c.over_dirty = true
+  if units <= 0 or not k.hard or k.letter == 'n' then return end
+  c.over = (c.over or 0) + units
   reports[#reports + 1] = 'o ' .. text(at) .. ' ' .. string.sub(c.key, -32) .. ' ' .. k.start .. ' ' .. rid .. ' ' .. text(units)
 end
 
--- A counter that is written for the first time goes when its window has ended; '' never.
+-- A counter that is written for the first time goes when its window has ended; infinite: never.
 local function keep_until(c, ends)
-  if ends == '' then c.forever = true elseif not c.exists then c.ends = tonumber(ends) end
-end
-
--- Takes a hold's quantity back: from what is held, or, once reaped, what is left of the provisional charge.
-local function take_back(c, kind, quantity, hold)
-  if kind_of(kind).letter == 'r' then drain_as(c, kind) end
-  if hold.state == 'held' then c.held = math.max(0, c.held - quantity)
-  else c.live = math.max(0, c.live - left_of(c, kind, quantity, hold.reaped_at)) end
-  c.dirty = true
+  if ends == math.huge then c.forever = true elseif not c.exists then c.ends = ends end
 end
 
 -- Holds -------------------------------------------------------------------------------------------------------------------------
 
--- The hold at a key: nil when there is none. Reads the op's counters: their number, then the position of each in KEYS.
--- `reread` when they are not those that the hold stores: no script touches a key that was not declared.
-local sets = {}   -- counters of holds, by their positions in KEYS: one call's holds mostly have the same
+-- Counters of holds, as the call lists them: one call's holds mostly have the same.
+local sets = {}
 
-local function counter_set(n)
-  local positions = table.concat(ARGV, ' ', p, p + n - 1)
-  p = p + n
-  local set = sets[positions]
-  if not set then
-    local names = {}
-    set = { keys = {} }
-    for i, position in ipairs(split(positions)) do
-      set.keys[i] = KEYS[tonumber(position)]
-      names[i] = string.sub(set.keys[i], -32)
-    end
-    set.names = table.concat(names, ' ')
-    sets[positions] = set
-  end
-  return set
-end
-
+-- The hold at a key; its state is nil when there is none. Reads the number of the set that is its counters. `reread` when they are not those
+-- that the hold stores: no script touches a key that was not declared.
 local function load_hold(key)
-  local h = redis.call('HMGET', key, 'state', 'counters', 'quantities', 'kinds', 'deadline', 'reply', 'levels', 'seq', 'reaped')
-  local set = counter_set(num())
-  return { key = key, state = h[1], quantities = split(h[3] or ''), kinds = split(h[4] or ''), deadline = tonumber(h[5]) or 0, reply = h[6],
-           levels = h[7] and split(h[7]), seq = tonumber(h[8]) or 0, reaped_at = tonumber(h[9]) or at, counters = set.keys, names = set.names,
+  local h = redis.call('HMGET', key, 'state', 'counters', 'quantities', 'kinds', 'levels')
+  local set = sets[num()]
+  return { key = key, set = set, state = h[1], quantities = h[3] and unpacked(h[3]), kinds = h[4], levels = h[5] and split(h[5]),
            reread = h[1] and h[2] ~= set.names }
 end
 
--- The i-th counter of a hold, and its kind.
-local function counter_of(hold, i)
-  local k = kind_of(hold.kinds[i])
-  return counter(hold.counters[i], k.letter), k
+-- What only some ops need of a hold.
+local function field(hold, name) return redis.call('HGET', hold.key, name) end
+
+-- The counters of a hold, each with its kind.
+local function parts_of(hold)
+  local parts = hold.set[hold.kinds]
+  if not parts then
+    parts = {}
+    for i, kind in ipairs(split(hold.kinds)) do
+      local k = kind_of(kind)
+      parts[i] = { c = counter(hold.set.keys[i], k.letter), k = k, kind = kind, letter = k.letter }
+    end
+    hold.set[hold.kinds] = parts
+  end
+  return parts
+end
+
+-- What is left of a reaped hold's provisional charge. On a rate it has drained since, and what drained is not given back: others may have
+-- used the room (protocols A5).
+local function left_of(part, quantity, hold)
+  local c, k = part.c, part.k
+  if k.letter == 'n' then return 0 end
+  if k.letter == 'c' then return quantity end
+  hold.reaped_at = hold.reaped_at or tonumber(field(hold, 'reaped')) or at
+  local elapsed, left = math.max(0, at - hold.reaped_at), quantity
+  for _, speed in ipairs({ part.kind, c.speed or part.kind }) do   -- the faster of the hold's limit and the one in force
+    local it = kind_of(speed)
+    left = math.min(left, quantity - elapsed * math.floor(it.drains / it.period) - math.ceil(elapsed * (it.drains % it.period) / it.period))
+  end
+  return math.max(0, left)
+end
+
+-- Takes a hold's quantity back: from what is held, or, once reaped, what is left of the provisional charge.
+local function take_back(part, quantity, hold)
+  local c = part.c
+  if part.letter == 'r' then drain_as(c, part.kind) end
+  if hold.state == 'held' then c.held = math.max(0, c.held - quantity)
+  else c.live = math.max(0, c.live - left_of(part, quantity, hold)) end
+  c.dirty = true
+end
+
+-- When holds are due; false for those that have ended. Written at the end, all at once.
+local due = {}
+
+local function write_due()
+  local added, ended = { 'ZADD', KEYS[2] }, { 'ZREM', KEYS[2] }
+  for rid, deadline in pairs(due) do
+    if deadline then
+      added[#added + 1] = text(deadline)
+      added[#added + 1] = rid
+    else
+      ended[#ended + 1] = rid
+    end
+  end
+  if #added > 2 then redis.call(unpack(added)) end
+  if #ended > 2 then redis.call(unpack(ended)) end
 end
 
 local ops = {}

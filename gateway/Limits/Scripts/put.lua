@@ -4,26 +4,27 @@
 --   full      a rate's whole burst, when it is rebuilt
 --   hold      a live request's hold, re-created unconditionally in a new epoch
 --
--- seed args     counter's position in KEYS, units, version, ms at which its key expires on Redis's clock ('' = never)
---      reply    seeded · older
--- counter args  counter's position in KEYS, whole units, billionths, ms at which its key expires ('' = never)
---      reply    put
--- full args     counter's position in KEYS, units, ms that its key is kept
---      reply    put
--- hold args     request id, its hold's position in KEYS, number of counters, position of each in KEYS, at (ms),
---               then three per counter: kind, quantity, ms at which its key expires ('' = never)
---      reply    held · the state that this id already has
+-- seed takes     counter's position in KEYS, units, version, ms at which its key expires on Redis's clock (infinite: never)
+--      reply     seeded · older
+-- counter takes  counter's position in KEYS, whole units, billionths, ms at which its key expires
+--      reply     put
+-- full takes     counter's position in KEYS, units, ms that its key is kept
+--      reply     put
+-- hold takes     request id, kinds; its hold's position in KEYS, the set that is its counters, at (ms), then two per counter: quantity, ms at
+--                which its key expires
+--      reply     held · the state that this id already has
 
 function ops.seed()
-  local c, units, version, ends = counter(KEYS[num()], 'c'), num(), num(), arg()
-  if c.seedv and c.seedv >= version then return 'older' end
-  c.seed, c.seedv, c.seed_dirty, c.dirty = units, version, true, true
+  local c, units, version, ends = counter(KEYS[num()], 'c'), num(), num(), num()
+  local seeded = c.seedv or tonumber(redis.call('HGET', c.key, 'seedv'))
+  if seeded and seeded >= version then return 'older' end
+  c.seed, c.seedv, c.seeded, c.dirty = units, version, true, true
   keep_until(c, ends)
   return 'seeded'
 end
 
 function ops.counter()
-  local c, whole, frac, ends = counter(KEYS[num()], 'c'), num(), num(), arg()
+  local c, whole, frac, ends = counter(KEYS[num()], 'c'), num(), num(), num()
   c.live, c.frac, c.frac_dirty, c.dirty = whole, frac, true, true
   keep_until(c, ends)
   return 'put'
@@ -39,22 +40,18 @@ end
 function ops.hold()
   local rid, key = arg(), KEYS[num()]
   local hold = load_hold(key)
-  local started, first = arg(), p
-  p = p + 3 * #hold.counters
+  local kinds, started, quantities = arg(), num(), {}
   if hold.state then return hold.state end
-  local quantities, kinds = {}, {}
-  for i, counter_key in ipairs(hold.counters) do
-    local a = first + (i - 1) * 3
-    local letter = kind_of(ARGV[a]).letter
-    local c = counter(counter_key, letter)
-    c.held = c.held + tonumber(ARGV[a + 1])
+  for i, kind in ipairs(split(kinds)) do
+    local letter = kind_of(kind).letter
+    local c, quantity, ends = counter(hold.set.keys[i], letter), num(), num()
+    c.held = c.held + quantity
     c.dirty = true
-    if letter == 'c' then keep_until(c, ARGV[a + 2]) else c.ttl = tonumber(outlives) end
-    kinds[i], quantities[i] = ARGV[a], ARGV[a + 1]
+    if letter == 'c' then keep_until(c, ends) else c.ttl = outlives end
+    quantities[i] = quantity
   end
-  local deadline = text(real + lifetime)
-  redis.call('HSET', key, 'state', 'held', 'at', started, 'owner', ARGV[3], 'deadline', deadline, 'counters', hold.names,
-    'quantities', table.concat(quantities, ' '), 'kinds', table.concat(kinds, ' '))
-  redis.call('ZADD', KEYS[2], deadline, rid)
+  due[rid] = real + lifetime
+  redis.call('HSET', key, 'state', 'held', 'at', text(started), 'owner', instance, 'deadline', text(due[rid]), 'counters', hold.set.names,
+    'quantities', packed(quantities), 'kinds', kinds)
   return 'held'
 end

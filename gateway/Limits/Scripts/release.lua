@@ -1,6 +1,6 @@
 -- release: gives a hold back; nothing was used. The tombstone makes a reserve that arrives later fail. Safe to resend.
 --
--- args  request id, its hold's position in KEYS, number of counters, position of each in KEYS in the order the hold stores them
+-- takes   request id; its hold's position in KEYS, the set that is its counters
 -- reply released · gone (no such hold, nothing changed) · settled (it was settled) · reread (KEYS are not its counters)
 
 function ops.release()
@@ -10,11 +10,9 @@ function ops.release()
   if hold.state == 'settled' then return 'settled' end
   if hold.state == 'released' then return 'released' end
   if hold.reread then return 'reread' end
-  for i, kind in ipairs(hold.kinds) do
-    take_back((counter_of(hold, i)), kind, tonumber(hold.quantities[i]), hold)
-  end
+  for i, part in ipairs(parts_of(hold)) do take_back(part, hold.quantities[i], hold) end
   redis.call('HSET', key, 'state', 'released')
-  redis.call('PEXPIRE', key, receipts)
-  redis.call('ZREM', KEYS[2], rid)
+  redis.call('PEXPIRE', key, text(receipts))
+  due[rid] = false
   return 'released'
 end

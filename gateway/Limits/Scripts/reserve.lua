@@ -1,19 +1,20 @@
 -- reserve: holds the worst case of one request on every counter, all or none. Safe to resend: found by request id.
 --
--- args  request id, its hold's position in KEYS, latest Redis ms at which this may still run ('' = always),
---       least and most output tokens (equal unless the gateway may clamp), number of counters, the spec (1..) of each,
---       then four per counter: worst case without output: whole units, billionths; per output token: whole units, billionths
--- reply held    at, output tokens, a digit per counter (1 current window, 2 next), then per counter: used, held, quantity;
---               used and held without this request
---       refused at, output tokens asked for at least, then the same per counter
---       unseeded at, number of the counter      its window began before anybody counted on it, and no seed is there
---       late    at      sent too long ago: nothing was done, the caller gives up or asks anew
---       clock   at      Redis's time lies in none of the windows: the caller computes them again from `at`
---       settled | released | reaped      this id has already ended
+-- takes   request id; its hold's position in KEYS, latest Redis ms at which this may still run, least and most output tokens (equal unless the
+--         gateway may clamp), the list that is its counters, then four per counter: worst case without output: whole units, billionths; per
+--         output token: whole units, billionths
+-- reply   held      a digit per counter (1 current window, 2 next), packed: at, output tokens, then per counter used, held, quantity;
+--                   used and held without this request
+--         refused   the same; the output tokens are those that were asked for at least
+--         unseeded  at, number of the counter      its window began before anybody counted on it, and no seed is there
+--         late      at      sent too long ago: nothing was done, the caller gives up or asks anew
+--         clock     at      Redis's time lies in none of the windows: the caller computes them again from `at`
+--         settled | released | reaped      this id has already ended
 
 -- ceil(a + n · b), both as whole units and billionths; exact for n < 2^31, by parts that stay below 2^53.
 local function worst(aw, af, bw, bf, n)
   local whole, frac = aw + bw * n, af
+  if bf == 0 and af == 0 then return whole end
   if bf > 0 then
     local high = math.floor(n / 10000) * bf
     local low = (n % 10000) * bf + (high % 100000) * 10000 + af
@@ -49,99 +50,93 @@ local function look(spec)
   return true
 end
 
--- The parts of a hold that only say on which counters it is: joined once for requests that touch the same.
+-- The counters of requests that touch the same, and the parts of a hold that only say which those are: looked at once a call. False: no window fits.
 local lists = {}
 
-local function list_of(specs, first, n)
-  local numbers = table.concat(ARGV, ' ', first, first + n - 1)
-  local list = lists[numbers]
-  if list then return list end
-  list = { specs = {}, names = {}, kinds = {}, levels = {}, picks = {} }
-  for i, number in ipairs(split(numbers)) do
-    local spec = specs[tonumber(number)]
-    if not spec.c and not look(spec) then return nil end
-    list.specs[i], list.names[i], list.kinds[i], list.picks[i] = spec, spec.name, spec.hold_kind, text(spec.pick)
-    list.levels[i] = spec.levels ~= '' and spec.levels or '-'
-    list.has_levels = list.has_levels or spec.levels ~= ''
+local function look_at(list)
+  local names, kinds, levels, picks, has_levels = {}, {}, {}, {}, false
+  for i, spec in ipairs(list) do
+    if not spec.c and not look(spec) then return false end
+    names[i], kinds[i], picks[i], levels[i] = spec.name, spec.hold_kind, spec.pick, spec.levels ~= '' and spec.levels or '-'
+    has_levels = has_levels or spec.levels ~= ''
     list.needs_seed = list.needs_seed or spec.needs_seed
   end
-  list.names, list.kinds, list.picks = table.concat(list.names, ' '), table.concat(list.kinds, ' '), table.concat(list.picks)
-  list.levels = list.has_levels and table.concat(list.levels, ' ')
-  lists[numbers] = list
-  return list
+  list.names, list.kinds, list.picks = table.concat(names, ' '), table.concat(kinds, ' '), table.concat(picks)
+  list.levels = has_levels and table.concat(levels, ' ')
+  return true
 end
 
-function ops.reserve(specs)
-  local rid, key, not_after = arg(), KEYS[num()], arg()
-  local least, out, n = num(), num(), num()
-  local numbers, first = p, p + n
-  p = first + n * 4
-  local known = redis.call('HMGET', key, 'state', 'reply')
-  if known[1] == 'held' then return known[2] end
-  if known[1] then return known[1] end
-  if not_after ~= '' and real > tonumber(not_after) then return 'late ' .. text(at) end
+-- A hold is made here: the counter stays as long as its window may be asked for. Once a call is enough.
+local function keep(spec)
+  local c = spec.c
+  spec.kept, c.dirty = true, true
+  if spec.letter == 'c' then
+    if spec.forever then c.forever = true
+    elseif not c.exists then c.ends = (spec.pick == 1 and spec.middle or spec.to) - offset + outlives end
+    return
+  end
+  -- Has no window to end with: lives on while it is used, refreshed once an hour.
+  if real - (c.refreshed or 0) >= 3600000 then c.refresh, c.refreshed, c.refreshed_dirty = true, real, true end
+  c.ttl = spec.letter == 'r' and spec.remembers or outlives
+  if spec.letter == 'r' then
+    c.t_dirty = true
+    if c.speed ~= spec.kind then c.speed, c.speed_dirty = spec.kind, true end
+  end
+end
 
-  local list = list_of(specs, numbers, n)
-  if not list then return 'clock ' .. text(at) end
+function ops.reserve()
+  local rid, key, not_after = arg(), KEYS[num()], num()
+  local least, out, list = num(), num(), lists[num()]
+  local known = redis.call('HGET', key, 'state')
+  if known == 'held' then return redis.call('HGET', key, 'reply') end
+  if known then return known end
+  if real > not_after then return 'late ' .. text(at) end
+
+  if not list.names and not look_at(list) then return 'clock ' .. text(at) end
   if list.needs_seed then
-    for i, spec in ipairs(list.specs) do
-      if spec.needs_seed and spec.pick == 1 and not spec.c.seedv then return 'unseeded ' .. text(at) .. ' ' .. text(i) end
+    for i, spec in ipairs(list) do
+      if spec.needs_seed and spec.pick == 1 and not spec.c.seeded then return 'unseeded ' .. text(at) .. ' ' .. text(i) end
     end
   end
-  local may_clamp, a = least < out, first
-  for _, spec in ipairs(list.specs) do
-    local c = spec.c
-    spec.used = spec.letter == 'n' and 0 or c.live + c.seed
-    spec.aw, spec.af, spec.bw, spec.bf = tonumber(ARGV[a]), tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
-    a = a + 4
-    if may_clamp and spec.cap and spec.may_clamp and (spec.bw > 0 or spec.bf > 0) then
-      out = math.min(out, largest(spec.cap - spec.used - c.held, spec.aw, spec.af, spec.bw, spec.bf, out))
+  local first = q + 1
+  if least < out then
+    for i = 1, #list do
+      local spec, c, a = list[i], list[i].c, first + (i - 1) * 4
+      if spec.cap and spec.may_clamp and (numbers[a + 2] > 0 or numbers[a + 3] > 0) then
+        local used = spec.letter == 'n' and 0 or c.live + c.seed
+        out = math.min(out, largest(spec.cap - used - c.held, numbers[a], numbers[a + 1], numbers[a + 2], numbers[a + 3], out))
+      end
     end
-    if spec.levels ~= '' then cross(c, spec.start, spec.levels) end
   end
 
   local fits = out >= least
   if not fits then out = least end
-  local reply, quantities, r = { 'held', text(at), text(out), list.picks }, {}, 4
-  for i, spec in ipairs(list.specs) do
-    local held = spec.c.held
-    spec.quantity = worst(spec.aw, spec.af, spec.bw, spec.bf, out)
-    if spec.cap and spec.used + held + spec.quantity > spec.cap then fits = false end
-    quantities[i] = text(spec.quantity)
-    reply[r + 1], reply[r + 2], reply[r + 3] = text(spec.used), text(held), quantities[i]
-    r = r + 3
-  end
-  if not fits then
-    reply[1] = 'refused'
-    return table.concat(reply, ' ')
-  end
-
-  for _, spec in ipairs(list.specs) do
+  local reply, quantities, a, r = { at, out }, {}, first, 2
+  for i = 1, #list do
+    local spec = list[i]
     local c = spec.c
-    c.held = c.held + spec.quantity
-    c.dirty = true
-    if spec.letter == 'c' then
-      if spec.forever then c.forever = true
-      elseif not c.exists then c.ends = (spec.pick == 1 and spec.middle or spec.to) - offset + tonumber(outlives) end
-    else
-      -- Has no window to end with: lives on while it is used, refreshed once an hour.
-      c.refresh = c.refresh or math.floor((real - (c.refreshed or 0)) / 3600000) > 0
-      if c.refresh then c.refreshed, c.refreshed_dirty = real, true end
-      c.ttl = spec.letter == 'r' and spec.remembers or tonumber(outlives)
-      if spec.letter == 'r' then
-        c.t_dirty = true
-        if c.speed ~= spec.kind then c.speed, c.speed_dirty = spec.kind, true end
-      end
-    end
+    local used, held = spec.letter == 'n' and 0 or c.live + c.seed, c.held
+    local quantity = worst(numbers[a], numbers[a + 1], numbers[a + 2], numbers[a + 3], out)
+    if spec.cap and used + held + quantity > spec.cap then fits = false end
+    if list.levels then cross(c, spec.start, spec.levels) end
+    quantities[i], reply[r + 1], reply[r + 2], reply[r + 3] = quantity, used, held, quantity
+    a, r = a + 4, r + 3
   end
-  local answer, deadline = table.concat(reply, ' '), text(real + lifetime)
+  if not fits then return 'refused ' .. list.picks .. ' ' .. packed(reply) end
+
+  for i = 1, #list do
+    local spec = list[i]
+    spec.c.held = spec.c.held + quantities[i]
+    if not spec.kept then keep(spec) end
+  end
+  local answer, deadline = 'held ' .. list.picks .. ' ' .. packed(reply), real + lifetime
   if list.levels then
-    redis.call('HSET', key, 'state', 'held', 'at', text(at), 'owner', ARGV[3], 'deadline', deadline, 'counters', list.names,
-      'quantities', table.concat(quantities, ' '), 'kinds', list.kinds, 'reply', answer, 'levels', list.levels)
+    redis.call('HSET', key, 'state', 'held', 'at', text(at), 'owner', instance, 'deadline', text(deadline), 'counters', list.names,
+      'quantities', packed(quantities), 'kinds', list.kinds, 'reply', answer, 'levels', list.levels)
   else
-    redis.call('HSET', key, 'state', 'held', 'at', text(at), 'owner', ARGV[3], 'deadline', deadline, 'counters', list.names,
-      'quantities', table.concat(quantities, ' '), 'kinds', list.kinds, 'reply', answer)
+    redis.call('HSET', key, 'state', 'held', 'at', text(at), 'owner', instance, 'deadline', text(deadline), 'counters', list.names,
+      'quantities', packed(quantities), 'kinds', list.kinds, 'reply', answer)
   end
-  redis.call('ZADD', KEYS[2], deadline, rid)
+  due[rid] = deadline
   return answer
 end

@@ -1,3 +1,4 @@
+using System.Text;
 using StackExchange.Redis;
 
 namespace Quota.Gateway.Limits.Store;
@@ -113,8 +114,8 @@ internal sealed class OrgEpoch(
             {
                 var (keys, arguments) = new BatchWriter(orgId, options, identity).Write(part, id, 0, connection.OffsetMs, isFirst: true);
                 var reply = await connection.EvaluateAsync(StoreConnection.BatchOf("", isFrequent: false), keys, arguments, isFirst: true);
-                if (reply[0].StartsWith("suspect", StringComparison.Ordinal))
-                    throw new StoreClosedException($"the rebuild was interrupted ({reply[0]})");
+                if (reply[0].AsSpan().StartsWith("suspect"u8))
+                    throw new StoreClosedException($"the rebuild was interrupted ({Encoding.ASCII.GetString(reply[0])})");
             }
             var ready = await AskAsync("ready", id, 0);
             if (ready[0] != "open")
@@ -213,8 +214,8 @@ internal sealed class OrgEpoch(
     }
 
     /// <summary>Asks <c>epoch.lua</c>: result, epoch id, run id, this gateway's mutations, number of other gateways.</summary>
-    private Task<string[]> AskAsync(string what, string epoch, long acknowledged, string seen = "") =>
-        connection.EvaluateAsync(StoreConnection.Epoch, [QuotaKeys.Epoch(orgId)], [what, identity.Instance, epoch, acknowledged, seen], isFirst: true);
+    private async Task<string[]> AskAsync(string what, string epoch, long acknowledged, string seen = "") =>
+        [.. (await connection.EvaluateAsync(StoreConnection.Epoch, [QuotaKeys.Epoch(orgId)], [what, identity.Instance, epoch, acknowledged, seen], isFirst: true)).Select(Encoding.ASCII.GetString)];
 
     private void Use(string[] answer, bool isAlone)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using Polly;
 using Polly.CircuitBreaker;
 using StackExchange.Redis;
@@ -5,8 +6,9 @@ using StackExchange.Redis;
 namespace Quota.Gateway.Limits.Store;
 
 /// <summary>
-/// The one way to an org's counters. What is asked while a call is in flight goes together in the next one, each decided by itself
-/// inside the script; only a reserve that finds nothing but ends on their way goes right behind them.
+/// The one way to an org's counters: one call at a time. What is asked while it is in flight goes together in the next one, each decided by
+/// itself inside the script, in the order it was asked. Ends, whose answer nobody waits for, go with the next call that somebody does wait
+/// for, or alone when none comes within <see cref="Patience"/>.
 /// </summary>
 internal sealed class OrgLane : IDisposable
 {
@@ -16,19 +18,23 @@ internal sealed class OrgLane : IDisposable
     /// <summary>More waiting ops than this mean a store that does not keep up: what comes then is refused.</summary>
     private const int MostWaiting = 10_000;
 
+    /// <summary>Longer than a client takes to come back with its next request, and shorter than anybody else would notice.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(2);
+
     private readonly Lock _gate = new();
-    private readonly Lock _order = new();
     private readonly Queue<StoreOp> _waiting = new();
     private readonly StoreConnection _connection;
     private readonly BatchWriter _writer;
     private readonly ResiliencePipeline _breaker;
-    private int _inFlight;
-    private bool _hasReserve;
+    private readonly ITimer _patience;
+    private int _urgent;
+    private bool _isInFlight, _isPatient;
 
     public OrgLane(string orgId, StoreConnection connection, EpochBook book, LimitsOptions options, GatewayIdentity identity, GatewayClock clock, StoreEvents events)
     {
         _connection = connection;
         _writer = new BatchWriter(orgId, options, identity);
+        _patience = clock.CreateTimer(_ => SendPatient(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         Epoch = new OrgEpoch(orgId, connection, book, options, identity, clock, events, onClosed: reason => Fail(TakeAll(), new StoreClosedException(reason)));
         _breaker = new ResiliencePipelineBuilder { TimeProvider = clock }.AddCircuitBreaker(new CircuitBreakerStrategyOptions
         {
@@ -42,52 +48,51 @@ internal sealed class OrgLane : IDisposable
     public OrgEpoch Epoch { get; }
 
     /// <summary>Sends an op with the next call.</summary>
-    public Task<string> SendAsync(StoreOp op)
+    public Task<byte[]> SendAsync(StoreOp op)
     {
         if (Epoch.Closed is { } reason)
-            return Task.FromException<string>(new StoreClosedException(reason));
+            return Task.FromException<byte[]>(new StoreClosedException(reason));
         lock (_gate)
         {
             if (_waiting.Count >= MostWaiting)
-                return Task.FromException<string>(new StoreClosedException("the counter store does not keep up"));
+                return Task.FromException<byte[]>(new StoreClosedException("the counter store does not keep up"));
             _waiting.Enqueue(op);
-            // A reserve does not wait for an end that is on its way: it goes right behind it, on the same connection.
-            if (_inFlight > 0 && (_inFlight > 1 || _hasReserve || op is not ReserveOp))
+            if (!op.CanWait)
+                _urgent++;
+            if (_isInFlight)
                 return op.Task;
-            _inFlight++;
+            if (_urgent == 0)
+            {
+                BePatient();
+                return op.Task;
+            }
+            _isInFlight = true;
         }
         _ = RunAsync();
         return op.Task;
     }
 
-    public void Dispose() => Epoch.Dispose();
+    public void Dispose()
+    {
+        _patience.Dispose();
+        Epoch.Dispose();
+    }
 
     private async Task RunAsync()
     {
+        var isFirst = true;
         List<StoreOp>? done = null;
-        string[] replies = [];
+        byte[][] replies = [];
         while (true)
         {
-            List<StoreOp>? batch;
-            Task<string[]>? sent;
-            lock (_order)   // taken and written in one go: what was asked first is sent first
-            {
-                batch = Take(isSuccessor: done is not null);
-                sent = batch is null ? null : CallAsync(batch);
-            }
+            var batch = Take(evenPatient: isFirst);
+            isFirst = false;
+            var sent = batch is null ? null : CallAsync(batch);
             if (done is not null)
                 Answer(done, replies, isLast: sent is null);   // the next call is on its way; now those who waited for the last one go on
             done = null;
             if (sent is null)
-            {
-                lock (_gate)
-                {
-                    if (_waiting.Count > 0 && _inFlight == 1)
-                        continue;
-                    _inFlight--;   // what waits goes with the other call's successor
-                    return;
-                }
-            }
+                return;
             try
             {
                 replies = await sent;
@@ -102,7 +107,7 @@ internal sealed class OrgLane : IDisposable
         }
     }
 
-    private async Task<string[]> CallAsync(List<StoreOp> batch)
+    private async Task<byte[][]> CallAsync(List<StoreOp> batch)
     {
         try
         {
@@ -115,7 +120,7 @@ internal sealed class OrgLane : IDisposable
             var reply = await _breaker.ExecuteAsync(
                 static async (call, _) => await call.Connection.EvaluateAsync(call.Script, call.Keys, call.Arguments, call.IsFirst),
                 (Connection: _connection, Script: script, Keys: keys, Arguments: arguments, IsFirst: isFirst), CancellationToken.None);
-            Epoch.Accept(reply[0], epoch, isFrequent);
+            Epoch.Accept(Encoding.ASCII.GetString(reply[0]), epoch, isFrequent);
             return reply;
         }
         catch (ScriptGoneException)
@@ -128,22 +133,24 @@ internal sealed class OrgLane : IDisposable
         }
     }
 
-    /// <summary>
-    /// The ops of the next call. The successor of a call that was answered is none while another is on its way: that one's own successor
-    /// takes what waits.
-    /// </summary>
-    private List<StoreOp>? Take(bool isSuccessor)
+    /// <summary>The ops of the next call. None: the lane is idle from now on, though ends may wait for company.</summary>
+    private List<StoreOp>? Take(bool evenPatient)
     {
         lock (_gate)
         {
-            if (_waiting.Count == 0 || (isSuccessor && _inFlight > 1))
+            if (_waiting.Count == 0 || (_urgent == 0 && !evenPatient && _waiting.Count < MostOps))
+            {
+                _isInFlight = false;
+                if (_waiting.Count > 0)
+                    BePatient();
                 return null;
+            }
             var batch = new List<StoreOp>(Math.Min(MostOps, _waiting.Count));
-            _hasReserve = false;
             while (batch.Count < MostOps && _waiting.TryDequeue(out var op))
             {
                 batch.Add(op);
-                _hasReserve |= op is ReserveOp;
+                if (!op.CanWait)
+                    _urgent--;
             }
             return batch;
         }
@@ -155,11 +162,33 @@ internal sealed class OrgLane : IDisposable
         {
             List<StoreOp> all = [.. _waiting];
             _waiting.Clear();
+            _urgent = 0;
             return all;
         }
     }
 
-    private static void Answer(List<StoreOp> ops, string[] replies, bool isLast)
+    /// <summary>Under the lock. The timer is not put off: what waits at last waits less, and nothing is set for each end.</summary>
+    private void BePatient()
+    {
+        if (_isPatient)
+            return;
+        _isPatient = true;
+        _patience.Change(Patience, Timeout.InfiniteTimeSpan);
+    }
+
+    private void SendPatient()
+    {
+        lock (_gate)
+        {
+            _isPatient = false;
+            if (_isInFlight || _waiting.Count == 0)
+                return;
+            _isInFlight = true;
+        }
+        _ = RunAsync();
+    }
+
+    private static void Answer(List<StoreOp> ops, byte[][] replies, bool isLast)
     {
         if (isLast && ops.Count == 1)   // nobody else waits: no hop to another thread
         {

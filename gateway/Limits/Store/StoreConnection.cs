@@ -55,7 +55,7 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
     /// <exception cref="TimeoutException">No answer within <c>Limits__RedisTimeout</c>: unknown whether it ran.</exception>
     /// <exception cref="ScriptGoneException">The server does not know the script, so nothing was done.</exception>
     /// <param name="isFirst">Whether the script may be sent anew; else the server must know it.</param>
-    public async Task<string[]> EvaluateAsync(StoreScript script, RedisKey[] keys, RedisValue[] arguments, bool isFirst)
+    public async Task<byte[][]> EvaluateAsync(StoreScript script, RedisKey[] keys, RedisValue[] arguments, bool isFirst)
     {
         RedisResult result;
         try
@@ -66,7 +66,7 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
         {
             throw new ScriptGoneException();
         }
-        return (string[])((string?[]?)result ?? throw new RedisException("the script answered nothing"))!;
+        return (byte[][])((byte[]?[]?)result ?? throw new RedisException("the script answered nothing"))!;
     }
 
     public Task<RedisValue[]> HashAsync(string key, params RedisValue[] fields) => Database.HashGetAsync(key, fields).WaitAsync(options.RedisTimeout);

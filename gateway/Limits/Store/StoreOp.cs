@@ -1,15 +1,20 @@
+using Quota.Shared.Amounts;
+
 namespace Quota.Gateway.Limits.Store;
 
 /// <summary>
-/// One thing asked of an org's counters, decided by itself inside the script. The task gets the script's reply to it; it fails with
+/// One thing asked of an org's counters, decided by itself inside the script. The task gets the script's reply to it (see <see cref="ReplyReader"/>); it fails with
 /// <see cref="StoreClosedException"/> when certainly nothing was done, and with anything else when that is unknown.
 /// </summary>
-internal abstract class StoreOp : TaskCompletionSource<string>
+internal abstract class StoreOp : TaskCompletionSource<byte[]>
 {
     /// <summary>The epoch in which it was done.</summary>
     public string? Epoch { get; set; }
 
-    /// <summary>Writes name and arguments, as the file of the op in <c>Scripts/</c> lists them.</summary>
+    /// <summary>Whether it may wait for company: it goes with the next call that somebody waits for, or alone after a moment.</summary>
+    public bool CanWait { get; init; }
+
+    /// <summary>Writes name, numbers and texts, as the file of the op in <c>Scripts/</c> lists them.</summary>
     public abstract void Write(BatchWriter batch);
 }
 
@@ -21,34 +26,37 @@ internal sealed class ReserveOp(Guid requestId, IReadOnlyList<LimitCounter> coun
 {
     public override void Write(BatchWriter batch)
     {
-        batch.Add("reserve", BatchWriter.Id(requestId), batch.HoldKey(requestId), notAfter, least, most, counters.Count);
-        for (var i = 0; i < counters.Count; i++)
-            batch.Add(batch.Spec(counters[i], windows[i]));
-        for (var i = 0; i < counters.Count; i++)
+        batch.Begin("reserve");
+        batch.Text(BatchWriter.Id(requestId));
+        batch.Number(batch.HoldKey(requestId));
+        batch.Number(notAfter);
+        batch.Number(least);
+        batch.Number(most);
+        batch.Number(batch.List(counters, windows));
+        foreach (var line in worst)
         {
-            var (fixedWhole, fixedBillionths) = BatchWriter.Parts(worst[i].Fixed);
-            var (tokenWhole, tokenBillionths) = BatchWriter.Parts(worst[i].PerOutputToken * choices);
-            batch.Add(fixedWhole, fixedBillionths, tokenWhole, tokenBillionths);
+            batch.Amount(line.Fixed);
+            batch.Amount(line.PerOutputToken * choices);
         }
     }
 }
 
 /// <summary>Replaces a hold by what was used.</summary>
-internal sealed class SettleOp(Guid requestId, IReadOnlyList<string> counterIds, IReadOnlyList<Quota.Shared.Amounts.ExactNanos> amounts, ReadOnlyMemory<byte> receipt) : StoreOp
+internal sealed class SettleOp(Guid requestId, IReadOnlyList<string> counterIds, IReadOnlyList<ExactNanos> amounts, ReadOnlyMemory<byte> receipt) : StoreOp
 {
     public override void Write(BatchWriter batch)
     {
-        batch.AddHold("settle", requestId, counterIds);
-        batch.Add(receipt);
+        batch.BeginHold("settle", requestId, counterIds);
+        batch.Text(receipt);
         foreach (var amount in amounts)
-            batch.Add(amount.Whole, amount.Fraction);
+            batch.Amount(amount);
     }
 }
 
 /// <summary>Gives a hold back.</summary>
 internal sealed class ReleaseOp(Guid requestId, IReadOnlyList<string> counterIds) : StoreOp
 {
-    public override void Write(BatchWriter batch) => batch.AddHold("release", requestId, counterIds);
+    public override void Write(BatchWriter batch) => batch.BeginHold("release", requestId, counterIds);
 }
 
 /// <summary>Renews a hold's deadline and grows it to these whole quantities, if they fit.</summary>
@@ -58,14 +66,12 @@ internal sealed class ExtendOp(Hold hold, IReadOnlyList<long> quantities) : Stor
 
     public override void Write(BatchWriter batch)
     {
-        batch.AddHold("extend", hold.RequestId, hold.Counters.Select(counter => counter.Id).ToArray());
-        batch.Add(_sequence);
+        batch.BeginHold("extend", hold.RequestId, hold.CounterIds);
+        batch.Number(_sequence);
         for (var i = 0; i < quantities.Count; i++)
         {
-            if (hold.Counters[i].Counter.Tightest is { } tightest)
-                batch.Add(tightest.MostAtOnce, quantities[i]);
-            else
-                batch.Add(StackExchange.Redis.RedisValue.EmptyString, quantities[i]);
+            batch.Number(hold.Counters[i].Counter.Tightest is { } tightest ? tightest.MostAtOnce : double.PositiveInfinity);
+            batch.Number(quantities[i]);
         }
     }
 }
@@ -73,7 +79,7 @@ internal sealed class ExtendOp(Hold hold, IReadOnlyList<long> quantities) : Stor
 /// <summary>Charges a hold whose deadline has passed.</summary>
 internal sealed class ReapOp(Guid requestId, IReadOnlyList<string> counterIds) : StoreOp
 {
-    public override void Write(BatchWriter batch) => batch.AddHold("reap", requestId, counterIds);
+    public override void Write(BatchWriter batch) => batch.BeginHold("reap", requestId, counterIds);
 }
 
 /// <summary>Counts a call that was admitted while the store was away.</summary>
@@ -81,32 +87,55 @@ internal sealed class ChargeOp(Guid requestId, IReadOnlyList<ChargedCounter> cou
 {
     public override void Write(BatchWriter batch)
     {
-        batch.AddHold("charge", requestId, counters.Select(counter => counter.Id).ToArray());
-        batch.Add(receipt);
+        batch.BeginHold("charge", requestId, [.. counters.Select(counter => counter.Id)]);
+        batch.Text(receipt);
+        batch.Text(string.Join(' ', counters.Select(counter => counter.Kind)));
         foreach (var counter in counters)
-            batch.Add(counter.Kind, batch.Expiry(counter.EndsAtMs), counter.Amount.Whole, counter.Amount.Fraction);
+        {
+            batch.Number(batch.Expiry(counter.EndsAtMs));
+            batch.Amount(counter.Amount);
+        }
     }
 }
 
 /// <summary>A counter to charge, with the kind as holds store it.</summary>
-internal sealed record ChargedCounter(string Id, string Kind, long? EndsAtMs, Quota.Shared.Amounts.ExactNanos Amount);
+internal sealed record ChargedCounter(string Id, string Kind, long? EndsAtMs, ExactNanos Amount);
 
 /// <summary>Writes what was used elsewhere, if the version is greater.</summary>
 internal sealed class SeedOp(string counterId, long units, long version, long? endsAtMs) : StoreOp
 {
-    public override void Write(BatchWriter batch) => batch.Add("seed", batch.CounterKey(counterId), units, version, batch.Expiry(endsAtMs));
+    public override void Write(BatchWriter batch)
+    {
+        batch.Begin("seed");
+        batch.Number(batch.CounterKey(counterId));
+        batch.Number(units);
+        batch.Number(version);
+        batch.Number(batch.Expiry(endsAtMs));
+    }
 }
 
 /// <summary>In a new epoch: a counter's settled use.</summary>
-internal sealed class CounterOp(string counterId, Quota.Shared.Amounts.ExactNanos used, long? endsAtMs) : StoreOp
+internal sealed class CounterOp(string counterId, ExactNanos used, long? endsAtMs) : StoreOp
 {
-    public override void Write(BatchWriter batch) => batch.Add("counter", batch.CounterKey(counterId), used.Whole, used.Fraction, batch.Expiry(endsAtMs));
+    public override void Write(BatchWriter batch)
+    {
+        batch.Begin("counter");
+        batch.Number(batch.CounterKey(counterId));
+        batch.Amount(used);
+        batch.Number(batch.Expiry(endsAtMs));
+    }
 }
 
 /// <summary>In a new epoch: a rate begins full.</summary>
 internal sealed class FullOp(string counterId, long burst, long rememberedMs) : StoreOp
 {
-    public override void Write(BatchWriter batch) => batch.Add("full", batch.CounterKey(counterId), burst, rememberedMs);
+    public override void Write(BatchWriter batch)
+    {
+        batch.Begin("full");
+        batch.Number(batch.CounterKey(counterId));
+        batch.Number(burst);
+        batch.Number(rememberedMs);
+    }
 }
 
 /// <summary>In a new epoch: a live request's hold, whatever the counters say.</summary>
@@ -114,9 +143,13 @@ internal sealed class HoldOp(Hold hold, IReadOnlyList<long> quantities) : StoreO
 {
     public override void Write(BatchWriter batch)
     {
-        batch.AddHold("hold", hold.RequestId, hold.Counters.Select(counter => counter.Id).ToArray());
-        batch.Add(hold.At.ToUnixTimeMilliseconds());
+        batch.BeginHold("hold", hold.RequestId, hold.CounterIds);
+        batch.Text(string.Join(' ', hold.Counters.Select(counter => counter.Kind)));
+        batch.Number(hold.At.ToUnixTimeMilliseconds());
         for (var i = 0; i < quantities.Count; i++)
-            batch.Add(hold.Counters[i].Kind, quantities[i], batch.Expiry(hold.Counters[i].EndsAtMs));
+        {
+            batch.Number(quantities[i]);
+            batch.Number(batch.Expiry(hold.Counters[i].EndsAtMs));
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using StackExchange.Redis;
 
 namespace Quota.Gateway.Limits.Store;
@@ -60,20 +61,39 @@ internal sealed record StoredCounter(long Live, long Fraction, long Seed, bool I
     }
 }
 
-/// <summary>Reads a reply's words, one after the other.</summary>
-internal ref struct ReplyReader(string reply)
+/// <summary>Reads a reply: words, then numbers that are packed.</summary>
+internal ref struct ReplyReader(ReadOnlySpan<byte> reply)
 {
-    private ReadOnlySpan<char> _rest = reply;
+    private ReadOnlySpan<byte> _rest = reply;
 
     public readonly bool HasMore => !_rest.IsEmpty;
 
-    public ReadOnlySpan<char> Word()
+    public ReadOnlySpan<byte> Word()
     {
-        var space = _rest.IndexOf(' ');
+        var space = _rest.IndexOf((byte)' ');
         var word = space < 0 ? _rest : _rest[..space];
         _rest = space < 0 ? default : _rest[(space + 1)..];
         return word;
     }
 
     public long Number() => long.Parse(Word(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+
+    /// <exception cref="RedisException">There are no more.</exception>
+    public long Packed()
+    {
+        if (_rest.Length < sizeof(double))
+            throw new RedisException("a reply of the script ends too early");
+        var number = BinaryPrimitives.ReadDoubleLittleEndian(_rest);
+        _rest = _rest[sizeof(double)..];
+        return checked((long)number);
+    }
+
+    /// <summary>All that are left.</summary>
+    public IReadOnlyList<long> AllPacked()
+    {
+        var numbers = new long[_rest.Length / sizeof(double)];
+        for (var i = 0; i < numbers.Length; i++)
+            numbers[i] = Packed();
+        return numbers;
+    }
 }

@@ -18,7 +18,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     {
         using var planted = new PlantedGateway(new Snippet(
             """
-                  take_back(c, kind, quantity, hold)
+                  take_back(part, quantity, hold)
                   if letter == 'r' then c.live = c.live + ceiling end
             """,
             """
@@ -32,12 +32,12 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     {
         using var planted = new PlantedGateway(new Snippet("local fits = out >= least", "local fits = true"), new Snippet(
             """
-                spec.quantity = worst(spec.aw, spec.af, spec.bw, spec.bf, out)
-                if spec.cap and spec.used + held + spec.quantity > spec.cap then fits = false end
+                local quantity = worst(numbers[a], numbers[a + 1], numbers[a + 2], numbers[a + 3], out)
+                if spec.cap and used + held + quantity > spec.cap then fits = false end
             """,
             """
-                local room = spec.cap and math.max(0,spec.cap-spec.used-held) or 1e15
-                spec.quantity=math.min(room,worst(spec.aw,spec.af,spec.bw,spec.bf,out))
+                local quantity=worst(numbers[a],numbers[a+1],numbers[a+2],numbers[a+3],out)
+                if spec.cap then quantity=math.min(quantity,math.max(0,spec.cap-used-held)) end
             """));
         (await SmallAsync(planted)).ShouldBreak(RaceCheck.NoOverspend, RaceCheck.NothingOver, RaceCheck.NeverPassed);
     }
@@ -45,7 +45,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     [Fact]
     public async Task A_reserve_that_does_not_look_at_the_holds_of_others_is_caught()
     {
-        using var planted = new PlantedGateway(new Snippet("local held = spec.c.held", "local held = 0"));
+        using var planted = new PlantedGateway(new Snippet("c.live + c.seed, c.held\n", "c.live + c.seed, 0\n"));
         (await SmallAsync(planted, clients: 120)).ShouldBreak(RaceCheck.NoOverspend, RaceCheck.NeverPassed);
         await SceneAsync(planted, RaceOrg.With(new RaceLimit(RaceOrg.Name, RaceOrg.Concurrency, 2)), SixAtOnceAsync, RaceCheck.WithinConcurrency);
     }
@@ -53,7 +53,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     [Fact]
     public async Task A_hold_that_is_never_reaped_is_caught()
     {
-        using var planted = new PlantedGateway(new Snippet("if real <= hold.deadline then return 'early' end", "if real then return 'early' end"));
+        using var planted = new PlantedGateway(new Snippet("if real <= (tonumber(field(hold, 'deadline')) or 0) then return 'early' end", "if real then return 'early' end"));
         await SceneAsync(planted, RaceOrg.For(100, RaceLoad.MeanNanos, RaceLoad.MeanTokens), GatewayAwayAsync, RaceCheck.HoldsEndInTime);
     }
 
@@ -63,16 +63,13 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
         using var planted = new PlantedGateway(new Snippet(
             """
               if not hold.state then return 'gone' end
-              if hold.state == 'settled' then return hold.reply end
+              if hold.state == 'settled' then return field(hold, 'reply') end
               if hold.state == 'released' then return 'released' end
               if hold.reread then return 'reread' end
-
-              local reply = { 'settled' }
             """,
             """
-              if hold.state == 'settled' then return hold.reply end
-              local reply = { 'settled' }
-              if not hold.state then for i, k in ipairs(hold.counters) do reply[i+1]=text(add_live(counter(k,'c'),tonumber(ARGV[first+i*2-2]),0)) end end
+            if hold.state=='settled'then return field(hold,'reply')end
+            if not hold.state then local t={}for i,k in ipairs(hold.set.keys)do t[i]=add_live(counter(k,'c'),numbers[1+i*2],0)end return'settled '..packed(t)end
             """));
         await SceneAsync(planted, RaceOrg.For(100, RaceLoad.MeanNanos, RaceLoad.MeanTokens), SettledTwiceAsync, RaceCheck.UsedIsTheSum);
     }
@@ -80,7 +77,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     [Fact]
     public async Task A_release_that_gives_nothing_back_is_caught()
     {
-        using var planted = new PlantedGateway(new Snippet("take_back((counter_of(hold, i)), kind, tonumber(hold.quantities[i]), hold)", ""));
+        using var planted = new PlantedGateway(new Snippet("for i, part in ipairs(parts_of(hold)) do take_back(part, hold.quantities[i], hold) end", ""));
         await SceneAsync(planted, RaceOrg.For(100, RaceLoad.MeanNanos, RaceLoad.MeanTokens), AnswerLostAsync, RaceCheck.HeldIsOpenHolds, RaceCheck.NothingHeldAtEnd);
     }
 
@@ -89,15 +86,24 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     {
         // Burst 4, 4 a second: debited at once, the bucket is empty again after a second, while the four calls still run.
         using var planted = new PlantedGateway(
-            new Snippet("-- Has no window to end with: lives on while it is used, refreshed once an hour.", "if spec.drains then local q=spec.quantity c.held,c.live=c.held-q,c.live+q end"),
+            new Snippet(
+                """
+                    local spec = list[i]
+                    spec.c.held = spec.c.held + quantities[i]
+                    if not spec.kept then keep(spec) end
+                """,
+                """
+                local spec=list[i]keep(spec)
+                local n=spec.drains and'live'or'held'spec.c[n]=spec.c[n]+quantities[i]
+                """),
             new Snippet(
                 """
                 -- Takes a hold's quantity back: from what is held, or, once reaped, what is left of the provisional charge.
-                local function take_back(c, kind, quantity, hold)
+                local function take_back(part, quantity, hold)
                 """,
                 """
-                local function take_back(c, kind, quantity, hold)
-                  if kind_of(kind).letter == 'r' then hold = { state = 'reaped', reaped_at = at } end
+                local function take_back(part, quantity, hold)
+                  if part.letter == 'r' then hold = { state = 'reaped', reaped_at = at } end
                 """));
         await SceneAsync(planted, RaceOrg.With(new RaceLimit(RaceOrg.Name, RaceOrg.Requests, 4, "second", 4)), TwoBurstsAsync, RaceCheck.WithinRate);
     }

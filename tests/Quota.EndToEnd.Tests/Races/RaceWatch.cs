@@ -26,7 +26,11 @@ internal sealed class RaceWatch(RaceField field, IReadOnlyList<RaceStanding> sta
         end
         for _, rid in ipairs(redis.call('ZRANGE', base .. ':x', 0, -1)) do
           local h = redis.call('HMGET', base .. ':h:' .. rid, 'state', 'deadline', 'counters', 'quantities')
-          if h[1] then lines[#lines + 1] = table.concat({ 'h', rid, h[1], h[2], (string.gsub(h[3], ' ', ',')), (string.gsub(h[4], ' ', ',')) }, ' ') end
+          if h[1] then
+            local quantities = { struct.unpack('<' .. string.rep('d', #h[4] / 8), h[4]) }
+            for i = 1, #quantities do quantities[i] = string.format('%.0f', quantities[i]) end
+            lines[#lines + 1] = table.concat({ 'h', rid, h[1], h[2], (string.gsub(h[3], ' ', ',')), table.concat(quantities, ',') }, ' ')
+          end
         end
         return lines
         """;

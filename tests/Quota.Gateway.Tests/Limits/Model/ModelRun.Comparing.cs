@@ -1,3 +1,4 @@
+using Quota.Gateway.Limits.Store;
 using System.Globalization;
 using Quota.Gateway.Limits;
 using StackExchange.Redis;
@@ -91,7 +92,7 @@ internal sealed partial class ModelRun
             var known = _model.Requests.GetValueOrDefault(_asked[i].Id);
             ((string?)states[i][0]).ShouldBe(known?.State, $"state of request {i}");
             if (known is { State: "held" or "reaped" })
-                states[i][1].ToString().ShouldBe(string.Join(' ', known.Parts.Select(part => part.Quantity)), $"quantities of request {i}");
+                new ReplyReader((byte[])states[i][1]!).AllPacked().ShouldBe(known.Parts.Select(part => part.Quantity), $"quantities of request {i}");
         }
     }
 
