@@ -188,15 +188,34 @@ internal sealed class OrgLane : IDisposable
         _ = RunAsync();
     }
 
+    /// <summary>Those who wait go on side by side, ends one after the other behind them. When nothing follows, one that waits alone needs no other thread.</summary>
     private static void Answer(List<StoreOp> ops, byte[][] replies, bool isLast)
     {
-        if (isLast && ops.Count == 1)   // nobody else waits: no hop to another thread
-        {
-            ops[0].TrySetResult(replies[1]);
-            return;
-        }
+        StoreOp? alone = null;
+        var (aloneReply, waiting, ends) = (replies[0], 0, 0);
         for (var i = 0; i < ops.Count; i++)
-            ThreadPool.UnsafeQueueUserWorkItem(it => it.Op.TrySetResult(it.Reply), (Op: ops[i], Reply: replies[i + 1]), preferLocal: false);
+        {
+            if (ops[i].CanWait)
+                ends++;
+            else if (++waiting == 1 && isLast)
+                (alone, aloneReply) = (ops[i], replies[i + 1]);
+            else
+                ThreadPool.UnsafeQueueUserWorkItem(it => it.Op.TrySetResult(it.Reply), (Op: ops[i], Reply: replies[i + 1]), preferLocal: false);
+        }
+        if (ends > 0 && (!isLast || waiting > 0))
+            ThreadPool.UnsafeQueueUserWorkItem(it => AnswerEnds(it.Ops, it.Replies), (Ops: ops, Replies: replies), preferLocal: false);
+        else if (ends > 0)
+            AnswerEnds(ops, replies);
+        alone?.TrySetResult(aloneReply);
+    }
+
+    private static void AnswerEnds(List<StoreOp> ops, byte[][] replies)
+    {
+        for (var i = 0; i < ops.Count; i++)
+        {
+            if (ops[i].CanWait)
+                ops[i].TrySetResult(replies[i + 1]);
+        }
     }
 
     private static void Fail(List<StoreOp> ops, Exception problem)

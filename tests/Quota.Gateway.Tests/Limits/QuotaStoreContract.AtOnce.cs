@@ -1,5 +1,6 @@
 using Quota.Gateway.Limits;
 using Quota.Gateway.Limits.Store;
+using Quota.Shared.Amounts;
 
 namespace Quota.Gateway.Tests.Limits;
 
@@ -66,5 +67,45 @@ public abstract partial class QuotaStoreContract
         (await StandingAsync(plan[0])).ShouldBe((settled, 0));
         (await StandingAsync(plan[1])).ShouldBe((settled, 0));
         (await Store.OpenHoldsAsync(_org, 10)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task An_end_that_waits_for_company_is_done_before_the_next_reserve()
+    {
+        var store = Store;
+        LimitCounter[] plan = [Some.AtOnce(_org, 1)];
+        for (var i = 0; i < 50; i++)
+        {
+            var hold = await HoldAsync(store, plan, Some.Id(), 1);
+            var end = store.SettleAsync(_org, hold.RequestId, hold.CounterIds, [default], default, canWait: true);
+            await store.ReleaseAsync(_org, (await HoldAsync(store, plan, Some.Id(), 1)).RequestId, hold.CounterIds);   // its place was free
+            (await end).ShouldBe([0]);
+        }
+    }
+
+    [Fact]
+    public async Task An_end_that_can_wait_does_not_wait_for_ever()
+    {
+        LimitCounter[] plan = [Some.AtOnce(_org, 1)];
+        var hold = await HoldAsync(plan, Some.Id(), 1);
+        (await Store.SettleAsync(_org, hold.RequestId, hold.CounterIds, [default], default, canWait: true)).ShouldBe([0]);
+        (await StandingAsync(plan[0])).Held.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Ends_and_reserves_that_find_no_epoch_yet_do_not_get_into_each_others_way()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 30).Select(async _ =>
+        {
+            var org = Some.Org();
+            using var store = fixture.Store();
+            LimitCounter[] plan = [.. Enumerable.Range(0, 30).Select(n => Some.Spend(org, 1m, node: $"n{n}", code: $"s{n}"))];
+            string[] others = [.. Enumerable.Range(0, 30).Select(n => Some.Spend(org, 1m, node: $"o{n}", code: $"o{n}").WindowsAt(store.NowMs).Current)];
+            var end = Task.Run(() => store.SettleAsync(org, Some.Id(), others, [.. others.Select(_ => default(ExactNanos))], default));
+            var reserve = Task.Run(() => store.ReserveAsync(org, plan, Some.Id(), [.. plan.Select(_ => new WorstCase(5, 0))], 1, 1, 1));
+            (await end).ShouldBeNull();
+            (await reserve).Outcome.ShouldBe(StoreOutcome.Held);
+            (await Task.WhenAll(plan.Select(store.ReadCounterAsync))).ShouldAllBe(counter => counter.Held == 5);
+        }));
     }
 }
