@@ -12,6 +12,7 @@ internal sealed record GatewayCase(string Name, IReadOnlyList<string> Limits)
     /// <summary>No limit is ever reached: what is measured is the price of asking.</summary>
     public static readonly IReadOnlyList<GatewayCase> All =
     [
+        new("gateway, 0 limits", []),
         new("gateway, 3 limits",
         [
             """{ code: org-month, scope: acme, meter: spend, amount: "1000000", window: { kind: month } }""",
@@ -36,8 +37,7 @@ internal sealed record GatewayCase(string Name, IReadOnlyList<string> Limits)
           acme: { teams: { research: { users: [ada] } } }
         keys:
           - { name: bench, secret: {{Key}}, scope: acme/research/ada }
-        limits:
-        {{string.Join('\n', Limits.Select(limit => "  - " + limit))}}
+        limits: [{{string.Join(", ", Limits)}}]
         prices:
           models:
             gpt-4o-mini: { provider: openai, input: "0.15", cached_input: "0.075", output: "0.60", max_input_tokens: 128000, max_output_tokens: 16384 }
