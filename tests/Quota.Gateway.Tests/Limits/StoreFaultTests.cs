@@ -17,7 +17,7 @@ public sealed class StoreFaultTests : IAsyncLifetime
 {
     private readonly string _org = Some.Org();
     private RedisServer _redis = null!;
-    private readonly List<Gateway> _gateways = [];
+    private readonly List<StoreGateway> _gateways = [];
 
     public async ValueTask InitializeAsync() => _redis = await RedisServer.StartAsync(appendOnly: true);
 
@@ -28,9 +28,9 @@ public sealed class StoreFaultTests : IAsyncLifetime
         await _redis.DisposeAsync();
     }
 
-    private async Task<Gateway> GatewayAsync(string instance)
+    private async Task<StoreGateway> GatewayAsync(string instance)
     {
-        var gateway = await Gateway.StartAsync(_redis, _org, instance);
+        var gateway = await StoreGateway.StartAsync(_redis, _org, instance);
         _gateways.Add(gateway);
         return gateway;
     }
@@ -138,7 +138,7 @@ public sealed class StoreFaultTests : IAsyncLifetime
         var gateway = await GatewayAsync("a");
         await gateway.CallAsync(quantity: 500, used: 300);
         await _redis.FlushAllAsync();
-        await using var again = await Gateway.StartAsync(_redis, _org, "a", gateway);
+        await using var again = await StoreGateway.StartAsync(_redis, _org, "a", gateway);
         await again.OpenAsync();
         (await again.StandingAsync()).ShouldBe((300, 0));
     }
@@ -187,119 +187,5 @@ public sealed class StoreFaultTests : IAsyncLifetime
         await gateway.OpenAsync();
         await gateway.ReapedAsync();
         (await gateway.StandingAsync()).Used.ShouldBeInRange(300, 300 + 2);   // the calls on their way may have arrived; A2b: they are released
-    }
-
-    /// <summary>What a gateway does with the store, without HTTP: reserve, event, settle, its tally and its epoch book.</summary>
-    private sealed class Gateway : IAsyncDisposable
-    {
-        private readonly string _org;
-        private readonly CounterTally _tally;
-        private readonly EpochBook _book;
-        private readonly IConnectionMultiplexer _connection;
-        private readonly CounterRebuild _rebuild;
-        private readonly LimitCounter[] _plan;
-        private long _seq;
-
-        private Gateway(IConnectionMultiplexer connection, LimitsOptions options, string org, string instance, Gateway? earlier)
-        {
-            var clock = new GatewayClock(TimeProvider.System);
-            (_org, _connection) = (org, connection);
-            (_tally, _book, _seq) = (earlier?._tally ?? new CounterTally(clock) { IsWhole = true }, earlier?._book ?? new EpochBook(null), earlier?._seq ?? 0);
-            _rebuild = new CounterRebuild(_tally, clock);
-            var events = new StoreEvents(NullLogger<StoreEvents>.Instance) { RebuildAsync = epoch => _rebuild.RunAsync(epoch) };
-            var store = new StoreConnection(connection, options, clock);
-            Store = new QuotaStore(store, _book, options, clock, new GatewayIdentity(instance), events);
-            Probe = new StoreProbe(store, Store, clock, NullLogger<StoreProbe>.Instance);
-            Rate = Some.Rate(org, 100, every: "hour");
-            _plan = [Some.Spend(org, 0.000_01m), Rate];   // 10,000 nano-units
-        }
-
-        public QuotaStore Store { get; }
-
-        public StoreProbe Probe { get; }
-
-        public LimitCounter Rate { get; }
-
-        public string? Epoch => Store.Epoch(_org).Id;
-
-        public static async Task<Gateway> StartAsync(RedisServer redis, string org, string instance, Gateway? earlier = null)
-        {
-            var configuration = new Microsoft.Extensions.Configuration.ConfigurationManager { ["ConnectionStrings:Redis"] = redis.ConnectionString };
-            var options = LimitsOptions.Read(new Quota.Shared.Hosting.Settings(configuration, new Quota.Shared.Hosting.SettingsReport())) with { JoinWait = TimeSpan.Zero };
-            var gateway = new Gateway(await ConnectionMultiplexer.ConnectAsync(options.Redis), options, org, instance, earlier);
-            await gateway.Probe.LookAsync();
-            return gateway;
-        }
-
-        public async Task<Hold> HoldAsync(long quantity)
-        {
-            var id = Some.Id();
-            var reply = await Store.ReserveAsync(_org, _plan, id, [new WorstCase(quantity, 0), new WorstCase(1, 0)], 1, 1, 1);
-            reply.Outcome.ShouldBe(StoreOutcome.Held);
-            var hold = new Hold(id, _org, reply.At, reply.Counters);
-            _tally.Started(hold);
-            return hold;
-        }
-
-        public async Task EndAsync(Hold hold, long used)
-        {
-            ExactNanos[] amounts = [new(used, 0), new(1, 0)];
-            var begin = new BeginRecord
-            {
-                Id = hold.RequestId, At = hold.At, AtSource = "redis", OrgId = _org, Org = "acme", KeyId = "k", Provider = "openai", Upstream = "openai", Route = "/", Model = "m", Stream = false,
-                StartedAt = hold.At, Price = Some.Price.Price, InputEstimate = 0, OutputBound = 0,
-                Counters = [.. hold.Counters.Select(counter => new BeginCounter(counter.Id, counter.Counter.Terms.Meter, counter.Kind, counter.EndsAtMs))],
-            };
-            _tally.Ended(++_seq, begin, amounts);
-            await Store.SettleAsync(_org, hold.RequestId, [.. hold.Counters.Select(counter => counter.Id)], amounts, "{}"u8.ToArray());
-        }
-
-        public async Task CallAsync(long quantity, long used) => await EndAsync(await HoldAsync(quantity), used);
-
-        /// <summary>Waits until the counters are believed again.</summary>
-        public Task OpenAsync() => Eventually.TrueAsync("the counters are open", async () =>
-        {
-            try
-            {
-                await Store.ReadCounterAsync(_plan[0]);
-                return (await Store.SeedAsync(_org, new string('0', 32), 0, 0, null)) || true;   // a real op: the guards are inside the script
-            }
-            catch (Exception problem) when (problem is StoreClosedException or RedisException or TimeoutException)
-            {
-                return false;
-            }
-        });
-
-        public Task ClosedAsync(string reason) => Eventually.TrueAsync($"closed: {reason}", async () =>
-        {
-            try
-            {
-                await HoldAsync(1);
-                throw new InvalidOperationException("admitted");
-            }
-            catch (Exception problem) when (problem is StoreClosedException or RedisException or TimeoutException)
-            {
-                return Store.Epoch(_org).Closed?.Contains(reason, StringComparison.Ordinal) == true;
-            }
-        });
-
-        public Task RebuildAsync() => _rebuild.RunAsync(Store.Epoch(_org));
-
-        public Task AdoptAsync() => Store.Epoch(_org).AdoptAsync();
-
-        /// <summary>Gives back what was asked for and never answered.</summary>
-        public async Task ReapedAsync()
-        {
-            foreach (var id in await Store.OpenHoldsAsync(_org, 1000))
-                await Store.ReleaseAsync(_org, id, (await Store.ReadHoldAsync(_org, id))!.Counters);
-        }
-
-        public async Task<(long Used, long Held)> StandingAsync(LimitCounter? counter = null)
-        {
-            var stored = await Store.ReadCounterAsync(counter ?? _plan[0]);
-            return (stored.Used, stored.Held);
-        }
-
-        public ValueTask DisposeAsync() => _connection.DisposeAsync();
     }
 }
