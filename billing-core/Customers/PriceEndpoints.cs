@@ -44,6 +44,7 @@ internal static class PriceEndpoints
             Input = Bounded(input, "input", input.RequiredDecimal("input")) ?? 0,
             CachedInput = Bounded(input, "cached_input", input.Decimal("cached_input")),
             CacheWrite = Bounded(input, "cache_write", input.Decimal("cache_write")),
+            CacheWrite1h = Bounded(input, "cache_write_1h", input.Decimal("cache_write_1h")),
             Output = Bounded(input, "output", input.RequiredDecimal("output")) ?? 0,
             MaxInputTokens = input.Whole("max_input_tokens", 1, long.MaxValue),
             MaxOutputTokens = input.Whole("max_output_tokens", 1, long.MaxValue),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Dapper;
 using Npgsql;
 using Quota.Shared.Pricing;
@@ -22,6 +23,10 @@ internal sealed record DatedPrice
 
     public decimal? CacheWrite { get; init; }
 
+    /// <summary>Of what is kept in a cache for an hour; null: <see cref="CacheWrite"/> is taken.</summary>
+    [JsonPropertyName("cache_write_1h")]
+    public decimal? CacheWrite1h { get; init; }
+
     public decimal Output { get; init; }
 
     public long? MaxInputTokens { get; init; }
@@ -40,6 +45,7 @@ internal sealed record DatedPrice
         Input = Input,
         CachedInput = CachedInput,
         CacheWrite = CacheWrite,
+        CacheWrite1h = CacheWrite1h,
         Output = Output,
         MaxInputTokens = MaxInputTokens,
         MaxOutputTokens = MaxOutputTokens,
@@ -52,7 +58,8 @@ internal sealed record DatedPrice
 internal sealed class PriceStore(NpgsqlDataSource database)
 {
     public const string Columns =
-        "provider, model, effective_from, currency, input, cached_input, cache_write, output, max_input_tokens, max_output_tokens, hidden_output";
+        "provider, model, effective_from, currency, input, cached_input, cache_write, cache_write_1h, output, max_input_tokens, max_output_tokens, "
+        + "hidden_output";
 
     /// <summary>The price in force at a time; null when there was none yet.</summary>
     public async Task<DatedPrice?> FindAsync(string provider, string model, DateTimeOffset at)
@@ -70,7 +77,7 @@ internal sealed class PriceStore(NpgsqlDataSource database)
         await using var connection = await database.OpenConnectionAsync();
         await connection.ExecuteAsync($"""
             insert into model_prices ({Columns}) values (@Provider, @Model, @EffectiveFrom, @Currency, @Input, @CachedInput, @CacheWrite,
-                @Output, @MaxInputTokens, @MaxOutputTokens, @HiddenOutput)
+                @CacheWrite1h, @Output, @MaxInputTokens, @MaxOutputTokens, @HiddenOutput)
             on conflict do nothing
             """, price);
         return await connection.QuerySingleAsync<DatedPrice>(

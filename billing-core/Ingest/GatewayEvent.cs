@@ -98,7 +98,7 @@ internal sealed record GatewayEvent(
         foreach (var count in new[]
         {
             usage.Requests, usage.InputTokens, usage.CachedInputTokens, usage.CacheWriteTokens, usage.OutputTokens, usage.ReasoningTokens,
-            usage.Images ?? 0, usage.Seconds ?? 0, usage.Characters ?? 0, usage.BytesIn ?? 0,
+            usage.CacheWrite1hTokens ?? 0, usage.Images ?? 0, usage.Seconds ?? 0, usage.Characters ?? 0, usage.BytesIn ?? 0,
         })
         {
             if (count is < 0 or > MaxCount)

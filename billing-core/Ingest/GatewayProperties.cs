@@ -26,6 +26,7 @@ internal static class GatewayProperties
             json.WriteNumber("input_tokens", usage.Usage.InputTokens);
             json.WriteNumber("cached_input_tokens", usage.Usage.CachedInputTokens);
             json.WriteNumber("cache_write_tokens", usage.Usage.CacheWriteTokens);
+            WriteIfPresent(json, "cache_write_1h_tokens", usage.Usage.CacheWrite1hTokens);
             json.WriteNumber("output_tokens", usage.Usage.OutputTokens);
             json.WriteNumber("reasoning_tokens", usage.Usage.ReasoningTokens);
             json.WriteNumber("requests", usage.Usage.Requests);

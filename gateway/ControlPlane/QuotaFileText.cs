@@ -1,3 +1,5 @@
+using YamlDotNet.Serialization;
+
 namespace Quota.Gateway.ControlPlane;
 
 // The shape of quota.yaml as people write it; names are the file's words in snake_case. An unknown word is a mistake.
@@ -98,6 +100,8 @@ internal sealed class PriceText
     public string? Input { get; set; }
     public string? CachedInput { get; set; }
     public string? CacheWrite { get; set; }
+    [YamlMember(Alias = "cache_write_1h", ApplyNamingConventions = false)]   // by convention it would be cache_write1h
+    public string? CacheWrite1h { get; set; }
     public string? Output { get; set; }
     public long? MaxInputTokens { get; set; }
     public long? MaxOutputTokens { get; set; }

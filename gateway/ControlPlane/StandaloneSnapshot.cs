@@ -130,12 +130,13 @@ internal sealed class StandaloneSnapshot
             _mistakes.Add($"{place}.provider: is missing; name the upstream's protocol or provider");
         var (input, output) = (Read("input", text.Input, true), Read("output", text.Output, true));
         var (cached, write) = (Read("cached_input", text.CachedInput, false), Read("cache_write", text.CacheWrite, false));
+        var write1h = Read("cache_write_1h", text.CacheWrite1h, false);
         if (_mistakes.Count > before)
             return null;
         var price = new ModelPrice
         {
             Provider = text.Provider!, Model = model, Currency = (text.Currency ?? "USD").ToUpperInvariant(), Input = input!.Value, CachedInput = cached, CacheWrite = write,
-            Output = output!.Value, MaxInputTokens = text.MaxInputTokens, MaxOutputTokens = text.MaxOutputTokens, HiddenOutput = text.HiddenOutput, Version = $"{text.Provider}/{model}@file",
+            CacheWrite1h = write1h, Output = output!.Value, MaxInputTokens = text.MaxInputTokens, MaxOutputTokens = text.MaxOutputTokens, HiddenOutput = text.HiddenOutput, Version = $"{text.Provider}/{model}@file",
         };
         _mistakes.AddRange(price.Mistakes().Select(mistake => $"{place}.{mistake.Field}: {mistake.Problem}"));
         return price;

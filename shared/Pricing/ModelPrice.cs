@@ -1,9 +1,13 @@
+using System.Text.Json.Serialization;
 using Quota.Shared.Amounts;
 
 namespace Quota.Shared.Pricing;
 
 /// <summary>What one model costs, per million tokens, as decimal text on the wire and <c>decimal</c> in code.</summary>
-/// <remarks>A price that is absent is unknown, never 0: <see cref="CachedInput"/> and <see cref="CacheWrite"/> fall back to <see cref="Input"/>.</remarks>
+/// <remarks>
+/// A price that is absent is unknown, never 0: <see cref="CachedInput"/> and <see cref="CacheWrite"/> fall back to <see cref="Input"/>,
+/// <see cref="CacheWrite1h"/> to <see cref="CacheWrite"/>.
+/// </remarks>
 public sealed record ModelPrice
 {
     public required string Provider { get; init; }
@@ -18,7 +22,12 @@ public sealed record ModelPrice
 
     public decimal? CachedInput { get; init; }
 
+    /// <summary>Per million tokens written to a cache for minutes.</summary>
     public decimal? CacheWrite { get; init; }
+
+    /// <summary>Per million tokens written to a cache for an hour.</summary>
+    [JsonPropertyName("cache_write_1h")]
+    public decimal? CacheWrite1h { get; init; }
 
     /// <summary>Per million output tokens, reasoning included.</summary>
     public required decimal Output { get; init; }
@@ -52,7 +61,10 @@ public sealed record ModelPrice
     {
         if (!Amounts.Currency.TryParse(Currency, out _))
             yield return ("currency", $"'{Currency}' is not a currency: three letters such as USD");
-        foreach (var (field, value) in new[] { ("input", (decimal?)Input), ("cached_input", CachedInput), ("cache_write", CacheWrite), ("output", Output) })
+        foreach (var (field, value) in new[]
+        {
+            ("input", (decimal?)Input), ("cached_input", CachedInput), ("cache_write", CacheWrite), ("cache_write_1h", CacheWrite1h), ("output", Output),
+        })
         {
             if (value is < 0 or > 1_000_000)
                 yield return (field, $"{value} must lie between 0 and 1000000 per million tokens");

@@ -5,12 +5,13 @@ namespace Quota.Shared.Pricing;
 
 /// <summary>
 /// Turns quantities into money, exactly, in nano-units. This first kind is linear: a price per token of each pool.
-/// Input is split into uncached, cached and cache-write tokens; output includes reasoning.
+/// Input is split into uncached, cached and cache-write tokens, those again into what is kept for minutes and for an hour; output includes
+/// reasoning.
 /// </summary>
 /// <remarks>Pure and immutable. Amounts are exact because prices have at most 12 decimals per million tokens.</remarks>
 public sealed class PriceFunction
 {
-    private readonly decimal _input, _cachedInput, _cacheWrite, _output, _dearestInput;
+    private readonly decimal _input, _cachedInput, _cacheWrite, _cacheWrite1h, _output, _dearestInput;
 
     /// <exception cref="FormatException">The price has mistakes; see <see cref="ModelPrice.Mistakes"/>.</exception>
     public PriceFunction(ModelPrice price)
@@ -23,8 +24,9 @@ public sealed class PriceFunction
         _input = price.Input * nanosPerToken;
         _cachedInput = (price.CachedInput ?? price.Input) * nanosPerToken;
         _cacheWrite = (price.CacheWrite ?? price.Input) * nanosPerToken;
+        _cacheWrite1h = (price.CacheWrite1h ?? price.CacheWrite ?? price.Input) * nanosPerToken;
         _output = price.Output * nanosPerToken;
-        _dearestInput = Math.Max(_input, Math.Max(_cachedInput, _cacheWrite));
+        _dearestInput = Math.Max(Math.Max(_input, _cachedInput), Math.Max(_cacheWrite, _cacheWrite1h));
     }
 
     public ModelPrice Price { get; }
@@ -37,13 +39,14 @@ public sealed class PriceFunction
     /// <summary>Nano-units of one input token at its dearest, exact.</summary>
     public decimal PerInputToken => _dearestInput;
 
-    /// <summary>The exact amount of what was used.</summary>
+    /// <summary>The exact amount of what was used. Of the cache writes, at most all are taken as kept for an hour.</summary>
     /// <exception cref="OverflowException">2⁵³ nano-units or more.</exception>
     public ExactNanos Amount(UsageCounts usage)
     {
         var uncached = Math.Max(0, usage.InputTokens - usage.CachedInputTokens - usage.CacheWriteTokens);
+        var hourly = Math.Min(usage.CacheWrite1hTokens ?? 0, usage.CacheWriteTokens);
         return ExactNanos.From(uncached * _input + usage.CachedInputTokens * _cachedInput
-            + usage.CacheWriteTokens * _cacheWrite + usage.OutputTokens * _output);
+            + (usage.CacheWriteTokens - hourly) * _cacheWrite + hourly * _cacheWrite1h + usage.OutputTokens * _output);
     }
 
     /// <summary>Whole nano-units that no call within these bounds can exceed: every input token at its dearest.</summary>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Quota.Shared.Usage;
 
 /// <summary>
@@ -13,7 +15,12 @@ public sealed record UsageCounts
 
     public long CachedInputTokens { get; init; }
 
+    /// <summary>All input that was written to a cache, whatever its lifetime.</summary>
     public long CacheWriteTokens { get; init; }
+
+    /// <summary>Of <see cref="CacheWriteTokens"/>, those that are kept for an hour; absent where the grammar knows no lifetimes.</summary>
+    [JsonPropertyName("cache_write_1h_tokens")]
+    public long? CacheWrite1hTokens { get; init; }
 
     public long OutputTokens { get; init; }
 

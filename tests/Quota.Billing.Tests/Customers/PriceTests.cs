@@ -33,12 +33,27 @@ public sealed class PriceTests(SharedBillingApp shared) : IClassFixture<SharedBi
         snapshot.Prices.Single(price => price.Model == $"hides-{hidden}").HiddenOutput.ShouldBe(hidden == "null" ? null : hidden == "true");
     }
 
+    [Fact]
+    public async Task Cache_writes_of_an_hour_have_their_own_price()
+    {
+        const string Path = "/api/v1/prices/anthropic/claude-y";
+        (await _app.PutAsync(Path, new { price = new { input = "3", cached_input = "0.3", cache_write = "3.75", cache_write_1h = "6", output = "15" } })).ShouldBe(200)
+            .At("price.cache_write_1h").ShouldBe("6");
+        var read = (await _app.GetAsync(Path)).ShouldBe(200);
+        (read.At("price.cache_write"), read.At("price.cache_write_1h")).ShouldBe(("3.75", "6"));
+        var snapshot = await _app.SnapshotAsync(one => one.Prices.Any(price => price.Model == "claude-y"));
+        var price = snapshot.Prices.Single(price => price.Model == "claude-y");
+        (price.CacheWrite, price.CacheWrite1h).ShouldBe((3.75m, 6m));
+    }
+
     [Theory]
     [InlineData("""{"output":"1"}""", "input")]
     [InlineData("""{"input":"-1","output":"1"}""", "input")]
     [InlineData("""{"input":"0.0000000000001","output":"1"}""", "input")]
     [InlineData("""{"input":"79228162514264337593543950335","output":"1"}""", "input")]
     [InlineData("""{"input":"1","output":"1","currency":"Dollar"}""", "currency")]
+    [InlineData("""{"input":"1","output":"1","cache_write_1h":"-1"}""", "cache_write_1h")]
+    [InlineData("""{"input":"1","output":"1","cache_write_1h":"0.0000000000001"}""", "cache_write_1h")]
     [InlineData("""{"input":"1","output":"1","max_input_tokens":0}""", "max_input_tokens")]
     [InlineData("""{"input":"1","output":"1","hidden_output":"no"}""", "hidden_output")]
     [InlineData("""{"input":"1","output":"1","effective_from":"yesterday"}""", "effective_from")]

@@ -42,7 +42,7 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
         var before = await _app.ScalarAsync<long>("select coalesce(sum(events), 0)::bigint from usage_versions");
         var usage = SomeUsage.Event(_now) with
         {
-            Usage = new UsageCounts { Requests = 1, Images = 2, Seconds = 3, Characters = 4, BytesIn = 5 },
+            Usage = new UsageCounts { Requests = 1, Images = 2, Seconds = 3, Characters = 4, BytesIn = 5, InputTokens = 8, CacheWriteTokens = 7, CacheWrite1hTokens = 6 },
             Tags = new Dictionary<string, string> { ["app"] = "chat \"x\"" },
             Counted = ["0123456789abcdef0123456789abcdef", "f123456789abcdef0123456789abcdef"],
         };
@@ -50,13 +50,15 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
         await _app.ShipAsync(SomeUsage.Batch([text, SomeUsage.Text(other)]));
         await _app.ShipAsync(SomeUsage.Batch([text]));
         var properties = JsonNode.Parse(await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{usage.Id}'"))!.AsObject();
-        foreach (var (name, count) in new[] { ("images", 2), ("seconds", 3), ("characters", 4), ("bytes_in", 5) })
+        foreach (var (name, count) in new[] { ("images", 2), ("seconds", 3), ("characters", 4), ("bytes_in", 5), ("cache_write_tokens", 7), ("cache_write_1h_tokens", 6) })
             properties[name]!.GetValue<long>().ShouldBe(count);
         properties["tags"]!["app"]!.GetValue<string>().ShouldBe("chat \"x\"");
         (properties["route"]!.GetValue<string>(), properties["currency"]!.GetValue<string>()).ShouldBe(("/v1/chat/completions", "USD"));
         (await _app.ScalarAsync<string[]>($"select counted from gateway_events where id = '{usage.Id}'")).ShouldBe(usage.Counted);
         (await _app.ScalarAsync<string[]>($"select counted from gateway_events where id = '{other.Id}'")).ShouldBeEmpty();
-        (await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{other.Id}'")).ShouldNotContain("images");
+        var plain = await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{other.Id}'");
+        plain.ShouldNotContain("images");
+        plain.ShouldNotContain("cache_write_1h_tokens");
         (await _app.ScalarAsync<long>("select sum(events)::bigint from usage_versions")).ShouldBe(before + 1, "new events of known customers only");
     }
 
@@ -85,6 +87,7 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
             (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { InputTokens = -1 } }), "between 0"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { InputTokens = long.MaxValue } }), "between 0"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { Images = -1 } }), "between 0"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { CacheWrite1hTokens = -1 } }), "between 0"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Counted = [new string('c', 256)] }), "counted"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Counted = [null!] }), "counted"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Tags = new Dictionary<string, string> { ["a"] = "b\0" } }), "tags"),
@@ -107,7 +110,7 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
             reason.ShouldNotBeNull().ShouldContain(expected);
         }
         results[^1].ShouldBe((good.Id, ShipStatus.Accepted, null));
-        results[17].Id.ShouldBe(good.Id, "a rejected event is named, so that its sender can set it aside");
+        results[18].Id.ShouldBe(good.Id, "a rejected event is named, so that its sender can set it aside");
     }
 
     [Fact]

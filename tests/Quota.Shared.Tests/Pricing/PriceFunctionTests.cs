@@ -9,13 +9,21 @@ public sealed class PriceFunctionTests
 {
     private static readonly Gen<decimal> Price = Gen.Long[0, 100_000_000_000_000].Select(units => units / 1_000_000_000_000m);   // up to 12 decimals
 
-    private static readonly Gen<UsageCounts> Usage = Gen.Select(Gen.Long[0, 200_000], Gen.Double[0, 1], Gen.Double[0, 1], Gen.Long[0, 20_000]).Select((input, cached, write, output) => new UsageCounts
+    // The part kept for an hour may be absent, and may be said to be more than all cache writes.
+    private static readonly Gen<UsageCounts> Usage = Gen.Select(
+        Gen.Long[0, 200_000], Gen.Double[0, 1], Gen.Double[0, 1], Gen.Double[0, 1.5].Nullable(), Gen.Long[0, 20_000]).Select((input, cached, write, hour, output) =>
     {
-        Requests = 1, InputTokens = input, CachedInputTokens = (long)(input * cached), CacheWriteTokens = (long)((input - (long)(input * cached)) * write), OutputTokens = output,
+        var writes = (long)((input - (long)(input * cached)) * write);
+        return new UsageCounts
+        {
+            Requests = 1, InputTokens = input, CachedInputTokens = (long)(input * cached), CacheWriteTokens = writes, CacheWrite1hTokens = (long?)(writes * hour), OutputTokens = output,
+        };
     });
 
-    private static ModelPrice Of(decimal input, decimal? cached, decimal? write, decimal output) =>
-        new() { Provider = "openai", Model = "m", Currency = "USD", Input = input, CachedInput = cached, CacheWrite = write, Output = output, Version = "v" };
+    private static ModelPrice Of(decimal input, decimal? cached, decimal? write, decimal output, decimal? write1h = null) => new()
+    {
+        Provider = "openai", Model = "m", Currency = "USD", Input = input, CachedInput = cached, CacheWrite = write, CacheWrite1h = write1h, Output = output, Version = "v",
+    };
 
     [Fact]
     public void An_amount_is_the_sum_of_its_pools()
@@ -26,10 +34,40 @@ public sealed class PriceFunctionTests
     }
 
     [Fact]
-    public void The_worst_case_is_never_exceeded() =>
-        Gen.Select(Price, Price, Price, Price, Usage).Sample((input, cached, write, output, usage) =>
+    public void Cache_writes_of_an_hour_have_their_own_price()
+    {
+        var usage = new UsageCounts { InputTokens = 100, CachedInputTokens = 20, CacheWriteTokens = 50, CacheWrite1hTokens = 30 };
+        ExactNanos Amount(decimal? write, decimal? write1h) => new PriceFunction(Of(3m, 0.3m, write, 0m, write1h)).Amount(usage);
+        const long Rest = 30 * 3_000 + 20 * 300;
+        Amount(3.75m, 6m).ShouldBe(new ExactNanos(Rest + 20 * 3_750 + 30 * 6_000, 0));
+        Amount(3.75m, null).ShouldBe(new ExactNanos(Rest + 50 * 3_750, 0), "as cache_write");
+        Amount(null, 6m).ShouldBe(new ExactNanos(Rest + 20 * 3_000 + 30 * 6_000, 0), "the others as input");
+        Amount(null, null).ShouldBe(new ExactNanos(Rest + 50 * 3_000, 0), "as input");
+        new PriceFunction(Of(3m, null, 3.75m, 0m, 6m)).PerInputToken.ShouldBe(6_000m);
+    }
+
+    [Fact]
+    public void Lifetimes_of_one_price_change_no_amount() =>
+        Gen.Select(Price, Price, Usage).Sample((input, write, usage) =>
         {
-            var price = new PriceFunction(Of(input, cached, write, output));
+            var apart = new PriceFunction(Of(input, null, write, 0m, write)).Amount(usage);
+            apart.ShouldBe(new PriceFunction(Of(input, null, write, 0m)).Amount(usage with { CacheWrite1hTokens = null }));
+        });
+
+    [Fact]
+    public void Never_more_than_all_cache_writes_are_kept_for_an_hour() =>
+        Gen.Select(Price, Price, Price, Usage, Gen.Long[0, long.MaxValue]).Sample((input, write, write1h, usage, more) =>
+        {
+            var price = new PriceFunction(Of(input, null, write, 0m, write1h));
+            price.Amount(usage with { CacheWrite1hTokens = Math.Max(more, usage.CacheWriteTokens) })
+                .ShouldBe(price.Amount(usage with { CacheWrite1hTokens = usage.CacheWriteTokens }));
+        });
+
+    [Fact]
+    public void The_worst_case_is_never_exceeded() =>
+        Gen.Select(Price, Price.Nullable(), Price.Nullable(), Price.Nullable(), Price, Usage).Sample((input, cached, write, write1h, output, usage) =>
+        {
+            var price = new PriceFunction(Of(input, cached, write, output, write1h));
             price.Amount(usage).Ceiling.ShouldBeLessThanOrEqualTo(price.WorstCase(usage.InputTokens, usage.OutputTokens));
         });
 
@@ -51,6 +89,7 @@ public sealed class PriceFunctionTests
         var price = Of(decimal.Parse(text, System.Globalization.CultureInfo.InvariantCulture), null, null, 1m);
         price.Mistakes().Single().Field.ShouldBe("input");
         Should.Throw<FormatException>(() => new PriceFunction(price));
+        Of(1m, null, null, 1m, price.Input).Mistakes().Single().Field.ShouldBe("cache_write_1h");
     }
 
     [Fact]
