@@ -11,7 +11,7 @@ internal enum ProviderFault
     NoUsage,
 }
 
-/// <summary>A chat completion request as far as the stand-in cares: whose it is, how long the prompt, how long the answer.</summary>
+/// <summary>A request, in whichever dialect, as far as the stand-in cares: whose it is, how long the prompt, how long the answer.</summary>
 internal sealed class ChatCall
 {
     public const int MaxOutputTokens = 131_072;
@@ -21,13 +21,30 @@ internal sealed class ChatCall
     public string Model { get; set; } = "";
     public bool Stream { get; set; }
     public bool IncludeUsage { get; set; }
+
+    /// <summary>All input, cached or not.</summary>
     public int InputTokens { get; set; }
 
-    /// <summary>What <c>max_completion_tokens</c>, else <c>max_tokens</c>, says.</summary>
+    /// <summary>Of <see cref="InputTokens"/>, what the answer says was read from a cache.</summary>
+    public int CachedInputTokens { get; set; }
+
+    /// <summary>Of <see cref="InputTokens"/>, what was written to a cache, whatever its lifetime.</summary>
+    public int CacheWriteTokens { get; set; }
+
+    /// <summary>Of <see cref="CacheWriteTokens"/>, what is kept for an hour.</summary>
+    public int CacheWrite1hTokens { get; set; }
+
+    /// <summary>Input that has nothing to do with a cache.</summary>
+    public int PlainInputTokens => InputTokens - CachedInputTokens - CacheWriteTokens;
+
+    /// <summary>The output bound: <c>max_completion_tokens</c>, else <c>max_tokens</c>.</summary>
     public int? Bound { get; set; }
 
     /// <summary>What a <c>reply:n</c> in the prompt says.</summary>
     public int? Reply { get; set; }
+
+    /// <summary>What a <c>cached:n</c> in the prompt says; only Messages obeys it.</summary>
+    public int Cached { get; set; }
 
     public ProviderFault Fault { get; set; }
 

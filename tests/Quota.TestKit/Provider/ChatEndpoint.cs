@@ -5,21 +5,24 @@ using Microsoft.AspNetCore.Http;
 namespace Quota.TestKit;
 
 /// <summary>
-/// Answers one chat completion. An answer is counted as served just before its last bytes are handed to the connection, so whoever
-/// has read it to the end finds it in the log.
+/// Answers one call, in the dialect it came in. An answer is counted as served just before its last bytes are handed to the
+/// connection, so whoever has read it to the end finds it in the log.
 /// </summary>
 internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
 {
     private readonly long _start = time.GetUtcNow().ToUnixTimeMilliseconds();
     private long _ids;
 
-    public async Task AnswerAsync(HttpContext context)
+    /// <summary>A new identifier, without a prefix.</summary>
+    public string NextId() => string.Create(CultureInfo.InvariantCulture, $"{_start:x}{Interlocked.Increment(ref _ids):x8}");
+
+    public async Task AnswerAsync(HttpContext context, IDialect dialect)
     {
         var call = new ChatCall { RequestId = context.Request.Headers["x-request-id"].ToString() };
         log.Begun(call);
         try
         {
-            await AnswerAsync(context, call);
+            await AnswerAsync(context, call, dialect);
         }
         finally
         {
@@ -27,11 +30,11 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
         }
     }
 
-    private async Task AnswerAsync(HttpContext context, ChatCall call)
+    private async Task AnswerAsync(HttpContext context, ChatCall call, IDialect dialect)
     {
         try
         {
-            await ReadAsync(context.Request.BodyReader, call);
+            await ReadAsync(context.Request.BodyReader, call, dialect);
         }
         catch (Exception error) when (error is BadHttpRequestException or IOException)
         {
@@ -39,28 +42,28 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
             throw;
         }
 
-        var id = string.Create(CultureInfo.InvariantCulture, $"{_start:x}{Interlocked.Increment(ref _ids):x8}");
-        context.Response.Headers["x-request-id"] = "req_" + id;
+        var id = NextId();
+        dialect.Name(context, id);
         if (call.Complaint is not null)
-            await FailAsync(context, call, 400, call.Complaint, "invalid_request_error", null);
+            await FailAsync(context, call, dialect, 400);
         else if (call.Fault == ProviderFault.Error500)
-            await FailAsync(context, call, 500, "The server had an error while processing your request.", "server_error", null);
+            await FailAsync(context, call, dialect, 500);
         else if (call.Fault == ProviderFault.Error429)
-            await FailAsync(context, call, 429, "Rate limit reached for requests.", "requests", "rate_limit_exceeded");
+            await FailAsync(context, call, dialect, 429);
         else if (call.Fault == ProviderFault.Hang)
             await HangAsync(context, call);
         else
-            await ServeAsync(context, call, "chatcmpl-" + id);
+            await ServeAsync(context, call, dialect, id);
     }
 
-    private static async Task ReadAsync(PipeReader body, ChatCall call)
+    private static async Task ReadAsync(PipeReader body, ChatCall call, IDialect dialect)
     {
         while (true)
         {
             var read = await body.ReadAsync();
             if (read.IsCompleted)
             {
-                ChatReader.Read(read.Buffer, call);
+                dialect.Read(read.Buffer, call);
                 body.AdvanceTo(read.Buffer.End);
                 return;
             }
@@ -69,10 +72,10 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
         }
     }
 
-    private Task FailAsync(HttpContext context, ChatCall call, int status, string message, string type, string? code)
+    private Task FailAsync(HttpContext context, ChatCall call, IDialect dialect, int status)
     {
         log.Failed(call, status);
-        return OpenAiError.WriteAsync(context, status, message, type, code);
+        return dialect.FailAsync(context, status, call.Complaint);
     }
 
     /// <summary>In the log from the start, since nobody knows when the caller goes; <see cref="ProviderLog.Running"/> tells that it went.</summary>
@@ -82,14 +85,14 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
         await PauseAsync(context, Timeout.Infinite);
     }
 
-    private async Task ServeAsync(HttpContext context, ChatCall call, string id)
+    private async Task ServeAsync(HttpContext context, ChatCall call, IDialect dialect, string id)
     {
         if (call.Wait > 0 && !await PauseAsync(context, call.Wait))
         {
             log.Cut(call, 0, ProviderEnding.CallerGone);
             return;
         }
-        var answer = new ChatAnswer(call, id, time.GetUtcNow().ToUnixTimeSeconds(), context.Response.BodyWriter);
+        var answer = dialect.Answer(call, id, time.GetUtcNow(), context.Response.BodyWriter);
         await (call.Stream ? StreamAsync(context, call, answer) : JsonAsync(context, call, answer.Json()));
     }
 
@@ -109,13 +112,13 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
         await context.Response.BodyWriter.WriteAsync(answer);
     }
 
-    private async Task StreamAsync(HttpContext context, ChatCall call, ChatAnswer answer)
+    private async Task StreamAsync(HttpContext context, ChatCall call, Answer answer)
     {
         context.Response.ContentType = "text/event-stream; charset=utf-8";
         context.Response.Headers.CacheControl = "no-cache";
         var output = context.Response.BodyWriter;
         var end = call.Fault == ProviderFault.Cut ? answer.Chunks / 2 : answer.Chunks;
-        answer.WriteRole();
+        answer.WriteStart();
         for (var chunk = 0; chunk < end; chunk++)
         {
             answer.WriteContent(chunk);

@@ -1,17 +1,14 @@
 using System.Buffers;
-using System.Buffers.Text;
 using System.Text.Json;
 
 namespace Quota.TestKit;
 
 /// <summary>
 /// Reads a request body in one pass without building a tree, since the stand-in is also the upstream of the benchmark.
-/// Input tokens are the words of every message's content (a string, or the text of its parts), parted by ASCII white space.
+/// Input tokens are the words of every message's content (a string, or the text of its parts).
 /// </summary>
 internal static class ChatReader
 {
-    private static readonly SearchValues<byte> Space = SearchValues.Create(" \t\n\v\f\r"u8);
-
     /// <summary>Fills the call from the body. What is wrong with it becomes <see cref="ChatCall.Complaint"/>; never throws on a body.</summary>
     public static void Read(in ReadOnlySequence<byte> body, ChatCall call)
     {
@@ -80,64 +77,11 @@ internal static class ChatReader
             {
                 reader.Read();
                 if (reader.TokenType == JsonTokenType.String)
-                    CountWords(ref reader, call);
+                    PromptWords.Count(ref reader, call);
             }
         }
 
         return true;
-    }
-
-    private static void CountWords(ref Utf8JsonReader reader, ChatCall call)
-    {
-        if (!reader.ValueIsEscaped && !reader.HasValueSequence)
-        {
-            CountWords(reader.ValueSpan, call);
-            return;
-        }
-
-        var length = checked((int)(reader.HasValueSequence ? reader.ValueSequence.Length : reader.ValueSpan.Length));
-        var rented = ArrayPool<byte>.Shared.Rent(length);
-        CountWords(rented.AsSpan(0, reader.CopyString(rented)), call);
-        ArrayPool<byte>.Shared.Return(rented);
-    }
-
-    private static void CountWords(ReadOnlySpan<byte> text, ChatCall call)
-    {
-        while (true)
-        {
-            var start = text.IndexOfAnyExcept(Space);
-            if (start < 0)
-                return;
-            text = text[start..];
-            var end = text.IndexOfAny(Space);
-            var word = end < 0 ? text : text[..end];
-            call.InputTokens++;
-            if (word.Length > 5 && word.Contains((byte)':'))
-                Obey(word, call);
-            text = text[word.Length..];
-        }
-    }
-
-    private static void Obey(ReadOnlySpan<byte> word, ChatCall call)
-    {
-        if (word.StartsWith("reply:"u8) && Utf8Parser.TryParse(word[6..], out int reply, out var used) && used == word.Length - 6 && reply >= 0)
-            call.Reply = reply;
-        else if (word.StartsWith("pace:"u8) && Utf8Parser.TryParse(word[5..], out int pace, out used) && used == word.Length - 5)
-            call.Pace = Math.Clamp(pace, 0, 10_000);
-        else if (word.StartsWith("wait:"u8) && Utf8Parser.TryParse(word[5..], out int wait, out used) && used == word.Length - 5)
-            call.Wait = Math.Clamp(wait, 0, 60_000);
-        else if (word.StartsWith("chunk:"u8) && Utf8Parser.TryParse(word[6..], out int chunk, out used) && used == word.Length - 6)
-            call.Chunk = Math.Max(chunk, 0);
-        else if (word.SequenceEqual("fault:500"u8))
-            call.Fault = ProviderFault.Error500;
-        else if (word.SequenceEqual("fault:429"u8))
-            call.Fault = ProviderFault.Error429;
-        else if (word.SequenceEqual("fault:hang"u8))
-            call.Fault = ProviderFault.Hang;
-        else if (word.SequenceEqual("fault:cut"u8))
-            call.Fault = ProviderFault.Cut;
-        else if (word.SequenceEqual("fault:no-usage"u8))
-            call.Fault = ProviderFault.NoUsage;
     }
 
     private static void ReadStreamOptions(ref Utf8JsonReader reader, ChatCall call)

@@ -4,17 +4,19 @@ using Microsoft.AspNetCore.Http;
 namespace Quota.TestKit;
 
 /// <summary>
-/// An OpenAI-shaped model server: <c>POST /v1/chat/completions</c> (JSON and SSE), <c>GET /v1/models</c>, and its own log under
-/// <c>GET /_log/totals</c> and <c>GET /_log/entries?after=</c>. One word of the prompt is one input token, and these words are obeyed
+/// A model server: OpenAI's <c>POST /v1/chat/completions</c> (JSON and SSE) and <c>GET /v1/models</c>, Anthropic's
+/// <c>POST /v1/messages</c> (JSON and SSE) and <c>POST /v1/messages/count_tokens</c>, and its own log under <c>GET /_log/totals</c> and <c>GET /_log/entries?after=</c>. One word of the prompt is one input token, and these words are obeyed
 /// (and counted) wherever they stand: <c>reply:n</c> answer with n tokens (default 16; never more than the bound of the request);
 /// <c>chunk:n</c> n tokens a chunk; <c>pace:n</c> n ms between two chunks; <c>wait:n</c> n ms before the answer begins;
 /// <c>fault:500</c>, <c>fault:429</c>; <c>fault:hang</c> never answer; <c>fault:cut</c> end the connection half-way;
-/// <c>fault:no-usage</c> do not report usage. Disposing stops it.
+/// <c>fault:no-usage</c> do not report usage; in Messages <c>cached:n</c> n more input tokens, read from a cache. Disposing stops it.
 /// </summary>
 public sealed class FakeProvider : IAsyncDisposable
 {
-    /// <summary>The bearer token that it takes unless told otherwise. Every other is answered with 401.</summary>
+    /// <summary>The bearer token, for Messages the <c>x-api-key</c>, that it takes unless told otherwise. Every other is answered with 401.</summary>
     public const string DefaultCredential = "sk-standin-provider";
+
+    private static readonly OpenAiDialect OpenAi = new();
 
     private readonly WebApplication _app;
 
@@ -32,8 +34,11 @@ public sealed class FakeProvider : IAsyncDisposable
         var log = new ProviderLog(time);
         var app = LoopbackHost.Build(port);
         var chat = new ChatEndpoint(log, time ?? TimeProvider.System);
+        var messages = new MessagesEndpoint(chat, credential);
         var authorization = "Bearer " + credential;
-        app.Run(context => RouteAsync(context, chat, log, authorization));
+        app.Run(context => context.Request.Path.StartsWithSegments("/v1/messages")
+            ? messages.AnswerAsync(context)
+            : RouteAsync(context, chat, log, authorization));
         await app.StartAsync();
         return new FakeProvider(app, log) { BaseUrl = LoopbackHost.UrlOf(app) };
     }
@@ -52,7 +57,7 @@ public sealed class FakeProvider : IAsyncDisposable
         if (request.Headers.Authorization != authorization)
             return OpenAiError.WriteAsync(context, 401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key");
         if (request.Path == "/v1/chat/completions" && HttpMethods.IsPost(request.Method))
-            return chat.AnswerAsync(context);
+            return chat.AnswerAsync(context, OpenAi);
         if (request.Path == "/v1/models" && HttpMethods.IsGet(request.Method))
             return LogEndpoint.ModelsAsync(context);
         return OpenAiError.WriteAsync(context, 404, $"Invalid URL ({request.Method} {request.Path})", "invalid_request_error", null);

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Quota.TestKit;
 
 /// <summary>How a call ended, as the provider saw it.</summary>
@@ -21,13 +23,24 @@ public enum ProviderEnding
 /// <param name="RequestId">The <c>x-request-id</c> that the caller sent, or "".</param>
 /// <param name="Model">Model asked for, or "" when the body could not be read.</param>
 /// <param name="Stream">Whether SSE was asked for.</param>
-/// <param name="InputTokens">Words of the prompt.</param>
+/// <param name="InputTokens">Words of the prompt; all input, cached or not.</param>
 /// <param name="OutputTokens">Words produced, whether or not the caller still read them.</param>
 /// <param name="Status">HTTP status; 499 when the connection ended before the answer did.</param>
 /// <param name="Ending">Whether it was whole, and who ended it if not.</param>
 /// <param name="Bound">The output bound it was called with, or null.</param>
 public sealed record ProviderEntry(
-    long Seq, string RequestId, string Model, bool Stream, int InputTokens, int OutputTokens, int Status, ProviderEnding Ending, int? Bound);
+    long Seq, string RequestId, string Model, bool Stream, int InputTokens, int OutputTokens, int Status, ProviderEnding Ending, int? Bound)
+{
+    /// <summary>Of the input, what it said was read from a cache.</summary>
+    public int CachedInputTokens { get; init; }
+
+    /// <summary>Of the input, what it said was written to a cache, whatever its lifetime.</summary>
+    public int CacheWriteTokens { get; init; }
+
+    /// <summary>Of <see cref="CacheWriteTokens"/>, what is kept for an hour.</summary>
+    [JsonPropertyName("cache_write_1h_tokens")]
+    public int CacheWrite1hTokens { get; init; }
+}
 
 /// <summary>What the provider would bill (answers completed) and, apart from it, what went wrong.</summary>
 /// <param name="Requests">Answers completed.</param>
@@ -185,6 +198,11 @@ public sealed class ProviderLog(TimeProvider? time = null)
     private void Add(ChatCall call, int output, int status, ProviderEnding ending)
     {
         _seq++;
-        _ring[_seq % Kept] = new ProviderEntry(_seq, call.RequestId, call.Model, call.Stream, call.InputTokens, output, status, ending, call.Bound);
+        _ring[_seq % Kept] = new ProviderEntry(_seq, call.RequestId, call.Model, call.Stream, call.InputTokens, output, status, ending, call.Bound)
+        {
+            CachedInputTokens = call.CachedInputTokens,
+            CacheWriteTokens = call.CacheWriteTokens,
+            CacheWrite1hTokens = call.CacheWrite1hTokens,
+        };
     }
 }
