@@ -6,7 +6,7 @@ namespace Quota.Gateway.ControlPlane;
 internal static class UpstreamsText
 {
     /// <summary>Protocols that have an adapter.</summary>
-    private static readonly string[] Protocols = ["openai"];
+    private static readonly string[] Protocols = ["openai", "anthropic"];
 
     public static IReadOnlyList<Upstream> Read(QuotaFileText text, string path, List<string> mistakes)
     {

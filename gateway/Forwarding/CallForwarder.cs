@@ -11,7 +11,7 @@ namespace Quota.Gateway.Forwarding;
 /// <summary>A call that was begun, and how it is to be sent.</summary>
 /// <param name="ClampedTo">The output bound per choice to put into the body; null when the client named its own, or none is wanted.</param>
 /// <param name="Warnings">Told to the client as <c>x-quota-warning</c>, a line each.</param>
-internal sealed record ForwardedCall(Upstream Upstream, string Route, ProviderRequest Request, CallMeter Meter, Hold Hold, long? ClampedTo, IReadOnlyList<string> Warnings);
+internal sealed record ForwardedCall(IProviderAdapter Adapter, Upstream Upstream, string Route, ProviderRequest Request, CallMeter Meter, Hold Hold, long? ClampedTo, IReadOnlyList<string> Warnings);
 
 /// <summary>Sends a begun call upstream through YARP and sees to it that it ends, however it ends.</summary>
 internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions options) : IDisposable

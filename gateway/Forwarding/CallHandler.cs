@@ -47,7 +47,7 @@ internal sealed class CallHandler(
         using var body = await RequestBody.ReadAsync(context.Request, limits.MaxBodyBytes, context.RequestAborted);
         if (body is null)
             return new Refusal.BodyTooLarge(limits.MaxBodyBytes);
-        var (request, mistake) = adapter.ReadRequest(body.Bytes);
+        var (request, mistake) = adapter.ReadRequest(body.Bytes, context.Request.Headers);
         if (request is null)
             return mistake;
         if (!ModelAllowance.Allows(caller.Key.AllowedModels, request.Model))
@@ -58,6 +58,8 @@ internal sealed class CallHandler(
             return new Refusal.Unavailable("price", $"The price of {adapter.Protocol}/{request.Model} is not known.", 30);
         if (caller.Plan.HasMoney && price.Currency.Code != caller.Org.Currency)
             return new Refusal.Unavailable("price", $"The price of {adapter.Protocol}/{request.Model} is in {price.Currency}, the limits are in {caller.Org.Currency}.", 30);
+        if (request.WritesCache && price.Price.CacheWrite is null || request.WritesCacheForAnHour && price.Price.CacheWrite1h is null)
+            return new Refusal.Unavailable("price", $"What {adapter.Protocol}/{request.Model} costs to write to a cache{(request.WritesCacheForAnHour ? " for an hour" : "")} is not known.", 30);
         if ((recovery.IsDone ? spool.Refuses() : "calls of an earlier run are being recovered") is { } reason)
             return new Refusal.Unavailable("spool", $"No metered call can be written down now: {reason}.", 2);
 
@@ -96,7 +98,7 @@ internal sealed class CallHandler(
             return new Refusal.Unavailable("limiter", $"Limits cannot be checked now: {problem.Message}.", 1);
         }
         var meter = new CallMeter(begin, hold, adapter.ReaderFor(request), recorder.EndAsync, clock, tokens => limiter.CoverAsync(hold, tokens));
-        return await forwarder.ForwardAsync(context, new ForwardedCall(upstream, route, request, meter, hold, hold.ClampedTo, hold.Warnings));
+        return await forwarder.ForwardAsync(context, new ForwardedCall(adapter, upstream, route, request, meter, hold, hold.ClampedTo, hold.Warnings));
     }
 
     private BeginRecord BeginOf(CallerKey caller, IProviderAdapter adapter, string route, ProviderRequest request, Upstream upstream, Hold hold, Demand demand) => new()
@@ -156,7 +158,7 @@ internal sealed class CallHandler(
     /// </summary>
     private Demand DemandOf(ProviderRequest request, PriceFunction price) => new()
     {
-        InputTokens = request.HasMedia ? price.Price.MaxInputTokens ?? limits.MaxInputTokens : Math.Min(request.InputBytes, price.Price.MaxInputTokens ?? long.MaxValue),
+        InputTokens = request.HasMedia ? price.Price.MaxInputTokens ?? limits.MaxInputTokens : Math.Min(request.InputBytes + request.AddedTokens, price.Price.MaxInputTokens ?? long.MaxValue),
         Choices = request.Choices,
         Output = request.OutputBound ?? price.Price.MaxOutputTokens ?? limits.MaxOutputTokens,
         IsNamed = request.OutputBound is not null,

@@ -29,7 +29,7 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
 
     // What an upstream says of our account with it: whose it is, its cookies. Its rate limits go by their prefixes.
     private static readonly FrozenSet<string> DroppedOnReturn = FrozenSet.Create(
-        StringComparer.OrdinalIgnoreCase, [.. OfOneConnection, "openai-organization", "openai-project", "Set-Cookie", "x-request-id"]);
+        StringComparer.OrdinalIgnoreCase, [.. OfOneConnection, "openai-organization", "openai-project", "anthropic-organization-id", "Set-Cookie", "x-request-id"]);
 
     private readonly string _id = call.Meter.Begin.Id.ToString();
 
@@ -41,7 +41,7 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
                 Add(proxyRequest, name, values);
         }
         proxyRequest.RequestUri = call.Upstream.AddressOf(call.Route);   // without the query: it may hold the caller's key
-        proxyRequest.Headers.TryAddWithoutValidation("Authorization", "Bearer " + call.Upstream.Credential);
+        call.Adapter.Authorize(proxyRequest.Headers, call.Upstream.Credential);
         proxyRequest.Headers.TryAddWithoutValidation("Accept-Encoding", "identity");
         proxyRequest.Headers.TryAddWithoutValidation("x-request-id", _id);
         return ValueTask.CompletedTask;
@@ -59,7 +59,7 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         if (proxyResponse.Headers.NonValidated.Contains("Transfer-Encoding") || (int)proxyResponse.StatusCode is 204 or 205)
             headers.ContentLength = null;   // chunks say the length (RFC 9112, 6.3), and what has no body has none
         headers["x-request-id"] = _id;
-        LimitHeaders.Write(headers, call.Hold);
+        LimitHeaders.Write(headers, call.Hold, call.Adapter);
         if (call.ClampedTo is { } bound)
             headers["x-quota-clamped"] = bound.ToString(CultureInfo.InvariantCulture);
         if (call.Warnings.Count > 0)
@@ -101,15 +101,19 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
 
     /// <summary>The upstream's rate limits are of our account with it; and of quotas only we speak.</summary>
     private static bool IsOfLimits(string name) =>
-        name.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("RateLimit", StringComparison.OrdinalIgnoreCase)
+        name.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("anthropic-ratelimit-", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("RateLimit", StringComparison.OrdinalIgnoreCase)
         || name.StartsWith("x-quota-", StringComparison.OrdinalIgnoreCase);
 
     private static string? RequestIdOf(HttpResponseMessage response)
     {
-        if (!response.Headers.NonValidated.TryGetValues("x-request-id", out var ids))
-            return null;
-        foreach (var id in ids)
-            return id;
+        foreach (var name in (ReadOnlySpan<string>)["x-request-id", "request-id"])
+        {
+            if (!response.Headers.NonValidated.TryGetValues(name, out var ids))
+                continue;
+            foreach (var id in ids)
+                return id;
+        }
         return null;
     }
 }

@@ -20,9 +20,13 @@ internal static class ForwardingRegistration
             var path = context.Request.Path.Value ?? "/";
             return HttpMethods.IsPost(context.Request.Method) && routes.TryGetValue(path, out var adapter)
                 ? handler.HandleAsync(context, adapter, path)
-                : RefusalWriter.WriteAsync(context, adapters[0].Refuse(new Refusal.UnknownRoute(context.Request.Method, Shown(path))));
+                : RefusalWriter.WriteAsync(context, Nearest(adapters, path).Refuse(new Refusal.UnknownRoute(context.Request.Method, Shown(path))));
         });
     }
+
+    /// <summary>Whose words a client of an unknown route understands: those of the grammar whose routes begin alike, else the first's.</summary>
+    private static IProviderAdapter Nearest(IProviderAdapter[] adapters, string path) =>
+        Array.Find(adapters, adapter => adapter.Routes.Any(route => path.StartsWith(route, StringComparison.Ordinal))) ?? adapters[0];
 
     private static string Shown(string path) => path.Length <= 200 ? path : path[..200] + "…";
 }

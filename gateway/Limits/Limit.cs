@@ -35,6 +35,9 @@ internal sealed class Limit
     /// <summary>A number of the counter's units for people: money as decimal text in major units, anything else whole.</summary>
     public string Show(long units) => Terms.IsMoney ? NanoUnits.ToText(units, Currency.Parse(Terms.Currency!)) : units.ToString(CultureInfo.InvariantCulture);
 
+    /// <summary>An amount for a person, with its currency where it is money; null: none that any counter could hold.</summary>
+    public string Shown(long? amount) => amount is not { } units ? "more than can be counted" : Terms.IsMoney ? $"{Show(units)} {Terms.Currency}" : Show(units);
+
     /// <summary>
     /// The thresholds as the scripts take them: <c>token=level</c>. The token names node, limit (its code in hex, so that no text of a
     /// user reaches a script) and share; a threshold is told once per token and counter.

@@ -1,12 +1,13 @@
 using System.Text;
+using Quota.Gateway.Providers;
 using Quota.Shared.ControlPlane;
 
 namespace Quota.Gateway.Limits;
 
 /// <summary>
 /// Tells a client where it stands: <c>RateLimit-Policy</c> and <c>RateLimit</c> (draft-ietf-httpapi-ratelimit-headers, structured
-/// fields), tightest limit first, and the <c>x-ratelimit-*</c> trios that OpenAI-shaped clients read, for requests and for tokens. Money
-/// is given in minor units. Only hard limits are told.
+/// fields), tightest limit first, and the headers that the provider's own clients read, for requests and for tokens. Money is given in
+/// minor units. Only hard limits are told.
 /// </summary>
 internal static class LimitHeaders
 {
@@ -18,7 +19,7 @@ internal static class LimitHeaders
     [ThreadStatic]
     private static StringBuilder? _text;
 
-    public static void Write(IHeaderDictionary headers, Hold hold)
+    public static void Write(IHeaderDictionary headers, Hold hold, IProviderAdapter adapter)
     {
         if (!hold.IsStored)
             return;
@@ -40,8 +41,8 @@ internal static class LimitHeaders
             Standing(i > 0 ? text.Append(", ") : text, told[i], at);
         headers["RateLimit"] = text.ToString();
         text.Clear();
-        Trio(headers, told, at, isTokens: false);
-        Trio(headers, told, at, isTokens: true);
+        Rate(headers, told, hold.At, adapter, isTokens: false);
+        Rate(headers, told, hold.At, adapter, isTokens: true);
     }
 
     private static double Share(HeldCounter counter) => (double)counter.Remaining / counter.Counter.Speaker.MostAtOnce;
@@ -53,20 +54,15 @@ internal static class LimitHeaders
         return $"{code};used={limit.Show(counter.Used + counter.HeldBefore)};of={limit.Show(limit.MostAtOnce)}";
     }
 
-    private static readonly string[] OfRequests = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
-    private static readonly string[] OfTokens = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
-
-    private static void Trio(IHeaderDictionary headers, List<HeldCounter> told, long at, bool isTokens)
+    private static void Rate(IHeaderDictionary headers, List<HeldCounter> told, DateTimeOffset at, IProviderAdapter adapter, bool isTokens)
     {
         foreach (var counter in told)
         {
             var meter = counter.Counter.Terms.Meter;
             if (isTokens ? meter is not (Meters.TotalTokens or Meters.InputTokens or Meters.OutputTokens) : meter is not (Meters.Requests or Meters.Concurrency))
                 continue;
-            var names = isTokens ? OfTokens : OfRequests;
-            headers[names[0]] = Text(counter.Counter.Speaker.MostAtOnce);
-            headers[names[1]] = Text(counter.Remaining);
-            headers[names[2]] = FullAgainSeconds(counter, at) is { } seconds ? Text(seconds) + "s" : "0s";
+            var seconds = FullAgainSeconds(counter, at.ToUnixTimeMilliseconds()) ?? 0;
+            adapter.WriteRate(headers, isTokens ? "tokens" : "requests", new RateStanding(counter.Counter.Speaker.MostAtOnce, counter.Remaining, at, at.AddSeconds(seconds)));
             return;   // the tightest
         }
     }
@@ -100,6 +96,4 @@ internal static class LimitHeaders
     }
 
     private static long Seconds(long milliseconds) => Math.Max(0, (milliseconds + 999) / 1000);
-
-    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

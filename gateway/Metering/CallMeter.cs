@@ -76,10 +76,9 @@ internal sealed class CallMeter(
         });
     }
 
-    private UsageCounts Estimate() => new()
+    private UsageCounts Estimate() => (reader.InputKnown ?? new UsageCounts { InputTokens = begin.InputEstimate }) with
     {
         Requests = 1,
-        InputTokens = begin.InputEstimate,
         OutputTokens = Math.Min(begin.OutputBound, Math.Max(reader.TextEvents, (reader.OutputBytes + BytesPerTokenEstimate - 1) / BytesPerTokenEstimate)),
     };
 

@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using System.Text;
 
 namespace Quota.Gateway.Providers;
@@ -18,14 +19,24 @@ internal interface IProviderAdapter
     string EndpointKind(string route);
 
     /// <summary>What the body asks for, or why it cannot be taken. Never throws on input.</summary>
-    RequestReading ReadRequest(ReadOnlyMemory<byte> body);
+    RequestReading ReadRequest(ReadOnlyMemory<byte> body, IHeaderDictionary headers);
 
     /// <summary>A reader for the answer to this request; it sees every byte once.</summary>
     UsageReader ReaderFor(ProviderRequest request);
 
     /// <summary>Status, headers and body of a refusal, as this provider's clients expect them.</summary>
     RefusalAnswer Refuse(Refusal refusal);
+
+    /// <summary>Puts the upstream's own credential where this provider expects it.</summary>
+    void Authorize(HttpRequestHeaders headers, string credential);
+
+    /// <summary>Tells where the tightest limit of a kind stands, in the headers that this provider's clients read.</summary>
+    /// <param name="what"><c>requests</c> or <c>tokens</c>.</param>
+    void WriteRate(IHeaderDictionary headers, string what, RateStanding standing);
 }
+
+/// <summary>A limit as rate headers tell it. <paramref name="FullAgain"/> is when nothing of it is used any more, as far as is known.</summary>
+internal readonly record struct RateStanding(long Limit, long Remaining, DateTimeOffset At, DateTimeOffset FullAgain);
 
 /// <summary>Either a request or a refusal.</summary>
 internal readonly record struct RequestReading(ProviderRequest? Request, Refusal? Refusal)
@@ -44,6 +55,15 @@ internal sealed record ProviderRequest
 
     /// <summary>Bytes of the request's body: at least as many as its text has tokens, since every token covers a byte or more.</summary>
     public required long InputBytes { get; init; }
+
+    /// <summary>Tokens that the provider adds to the client's text, such as its own words about tools.</summary>
+    public long AddedTokens { get; init; }
+
+    /// <summary>Whether it asks for input to be kept in a cache, which has a price of its own.</summary>
+    public bool WritesCache { get; init; }
+
+    /// <summary>Whether some of it is to be kept for an hour, which has yet another.</summary>
+    public bool WritesCacheForAnHour { get; init; }
 
     /// <summary>Whether it holds images, audio or files, whose tokens bytes do not bound.</summary>
     public required bool HasMedia { get; init; }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Quota.Gateway.Providers.Anthropic;
 using Quota.Gateway.Providers.OpenAi;
 
 namespace Quota.Gateway.Providers;
@@ -9,6 +10,7 @@ internal static class ProvidersRegistration
     public static IServiceCollection AddProviders(this IServiceCollection services)
     {
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderAdapter, OpenAiAdapter>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderAdapter, AnthropicAdapter>());
         return services;
     }
 }

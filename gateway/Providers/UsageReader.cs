@@ -12,6 +12,9 @@ internal abstract class UsageReader
     /// <summary>Usage in the provider's own numbers, normalised; null until it came.</summary>
     public UsageCounts? Usage { get; protected set; }
 
+    /// <summary>All input as the provider told it before the answer was whole; null when it did not. Its <c>OutputTokens</c> says nothing.</summary>
+    public UsageCounts? InputKnown { get; protected set; }
+
     /// <summary>The provider's usage object, verbatim JSON; null until it came.</summary>
     public byte[]? UsageRaw { get; protected set; }
 

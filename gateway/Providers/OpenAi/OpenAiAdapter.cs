@@ -1,8 +1,13 @@
+using System.Net.Http.Headers;
+
 namespace Quota.Gateway.Providers.OpenAi;
 
 /// <summary>OpenAI's chat completions, and the many that copy them (platform.openai.com/docs/api-reference/chat).</summary>
 internal sealed class OpenAiAdapter : IProviderAdapter
 {
+    private static readonly string[] OfRequests = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+    private static readonly string[] OfTokens = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
+
     private const string Chat = "/v1/chat/completions";
 
     public string Protocol => "openai";
@@ -11,9 +16,20 @@ internal sealed class OpenAiAdapter : IProviderAdapter
 
     public string EndpointKind(string route) => route == Chat ? "chat" : "other";
 
-    public RequestReading ReadRequest(ReadOnlyMemory<byte> body) => ChatRequestReader.Read(body);
+    public RequestReading ReadRequest(ReadOnlyMemory<byte> body, IHeaderDictionary headers) => ChatRequestReader.Read(body);
 
     public UsageReader ReaderFor(ProviderRequest request) => request.Stream ? new ChatStreamUsage(request.HidesUsage, (int)request.Choices) : new ChatJsonUsage();
 
     public RefusalAnswer Refuse(Refusal refusal) => OpenAiRefusals.Answer(refusal);
+
+    public void Authorize(HttpRequestHeaders headers, string credential) => headers.TryAddWithoutValidation("Authorization", "Bearer " + credential);
+
+    /// <summary>Resets as seconds, <c>12s</c> (platform.openai.com/docs/guides/rate-limits, headers).</summary>
+    public void WriteRate(IHeaderDictionary headers, string what, RateStanding standing)
+    {
+        var names = what == "tokens" ? OfTokens : OfRequests;
+        headers[names[0]] = standing.Limit.ToString(CultureInfo.InvariantCulture);
+        headers[names[1]] = standing.Remaining.ToString(CultureInfo.InvariantCulture);
+        headers[names[2]] = ((long)(standing.FullAgain - standing.At).TotalSeconds).ToString(CultureInfo.InvariantCulture) + "s";
+    }
 }

@@ -1,0 +1,57 @@
+using System.Text.Json;
+
+namespace Quota.Gateway.Providers.Anthropic;
+
+/// <summary>What an event of a streamed message adds. Allocates nothing.</summary>
+internal static class MessagesDelta
+{
+    /// <summary>
+    /// Bytes of all that the model wrote into a <c>content_block_delta</c>: text, thinking, the input of tools; null when it is another event.
+    /// As they stand in JSON, where escapes only make them more. A signature is no text of the model.
+    /// </summary>
+    public static long? TextBytes(ref Utf8JsonReader json)
+    {
+        var (isDelta, sum) = (false, 0L);
+        if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+            return null;
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            var (isType, isContent) = (json.ValueTextEquals("type"u8), json.ValueTextEquals("delta"u8));
+            json.Read();
+            if (isType)
+                isDelta = json.TokenType == JsonTokenType.String && json.ValueTextEquals("content_block_delta"u8);
+            else if (isContent)
+                sum += StringBytes(ref json);
+            else
+                json.Skip();
+        }
+        return isDelta ? sum : null;
+    }
+
+    /// <summary>Text that a block has from the start, such as the name of a tool.</summary>
+    public static long TextBytesOf(JsonElement block)
+    {
+        var sum = 0L;
+        foreach (var field in (ReadOnlySpan<string>)["text", "thinking", "name", "data"])
+        {
+            if (block.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String)
+                sum += System.Text.Encoding.UTF8.GetByteCount(value.GetString()!);
+        }
+        return sum;
+    }
+
+    private static long StringBytes(ref Utf8JsonReader json)
+    {
+        var (depth, sum, counts) = (json.CurrentDepth, 0L, true);
+        if (json.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
+            return 0;
+        while (json.Read() && json.CurrentDepth > depth)
+        {
+            if (json.TokenType == JsonTokenType.PropertyName)
+                counts = !(json.ValueTextEquals("type"u8) || json.ValueTextEquals("signature"u8));
+            else if (json.TokenType == JsonTokenType.String && counts)
+                sum += json.ValueSpan.Length;
+        }
+        return sum;
+    }
+}

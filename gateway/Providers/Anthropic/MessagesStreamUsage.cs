@@ -1,0 +1,133 @@
+using System.Buffers;
+using System.Text.Json;
+using Quota.Shared.Usage;
+
+namespace Quota.Gateway.Providers.Anthropic;
+
+/// <summary>
+/// Usage of a streamed message (docs.claude.com/en/docs/build-with-claude/streaming): input stands in <c>message_start</c>, running totals in
+/// every <c>message_delta</c>, and only <c>message_stop</c> says that the answer is whole.
+/// </summary>
+internal sealed class MessagesStreamUsage : UsageReader
+{
+    private readonly SseEventReader _events;
+    private byte[]? _startRaw, _deltaRaw;
+    private MessagesUsage _usage;
+    private bool _hasTotals;
+    private Progress _now, _before;
+
+    public MessagesStreamUsage() => _events = new SseEventReader(OnEvent);
+
+    /// <summary>How far the answer is.</summary>
+    private record struct Progress
+    {
+        public long TextBytes, TextEvents;
+        public bool HasBegun;
+        public int? OpenBlock;
+    }
+
+    public override long OutputBytes => _now.TextBytes + _events.UnreadBytes;
+
+    public override long TextEvents => _now.TextEvents;
+
+    public override void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept) => _events.Feed(data, kept);
+
+    public override EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
+    {
+        _before = _now;
+        return _events.Next(data, kept, out taken);
+    }
+
+    public override EventStep End(IBufferWriter<byte>? kept)
+    {
+        _before = _now;
+        return _events.End(kept);
+    }
+
+    public override bool TakeBack()
+    {
+        if (_events.WasPartlyOut)
+            return false;
+        _now = _before;
+        return true;
+    }
+
+    public override void WriteEnding(IBufferWriter<byte> output, UsageCounts counted)
+    {
+        var ending = new MessagesEnding(output);
+        if (!_now.HasBegun)
+            ending.Begin(ResponseModel, counted);
+        if (_now.OpenBlock is { } block)
+            ending.StopBlock(block);
+        ending.Done(counted);
+    }
+
+    /// <summary>The client may see every event.</summary>
+    private bool OnEvent(ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            Read(data);
+        }
+        catch (Exception problem) when (problem is JsonException or InvalidOperationException)
+        {
+            _now.TextBytes += data.Length;   // what cannot be read counts whole
+        }
+        return true;
+    }
+
+    private void Read(ReadOnlySpan<byte> data)
+    {
+        var json = new Utf8JsonReader(data);
+        if (data.IndexOf("\"content_block_delta\""u8) >= 0 && MessagesDelta.TextBytes(ref json) is { } bytes)
+        {
+            _now.TextBytes += bytes;
+            _now.TextEvents += bytes > 0 ? 1 : 0;
+            return;
+        }
+        json = new Utf8JsonReader(data);
+        if (!JsonElement.TryParseValue(ref json, out var parsed) || parsed is not { ValueKind: JsonValueKind.Object } it || !it.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String)
+            return;
+        switch (type.GetString())
+        {
+            case "message_start" when it.TryGetProperty("message", out var message) && message.ValueKind == JsonValueKind.Object:
+                _now.HasBegun = true;
+                if (message.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.String && model.GetString() is { Length: > 0 and <= 256 } name)
+                    ResponseModel = name;
+                if (!_hasTotals)   // said twice by some: the same again, or less than is known
+                    Take(message, ref _startRaw, isTotal: false);
+                break;
+            case "message_delta":
+                Take(it, ref _deltaRaw, isTotal: true);
+                break;
+            case "content_block_start":
+                _now.OpenBlock = it.TryGetProperty("index", out var index) && index.TryGetInt32(out var number) ? number : 0;
+                if (it.TryGetProperty("content_block", out var block) && block.ValueKind == JsonValueKind.Object)
+                    _now.TextBytes += MessagesDelta.TextBytesOf(block);
+                break;
+            case "content_block_stop":
+                _now.OpenBlock = null;
+                break;
+            case "message_stop":
+                IsComplete = true;
+                break;
+        }
+    }
+
+    private void Take(JsonElement parent, ref byte[]? raw, bool isTotal)
+    {
+        if (!parent.TryGetProperty("usage", out var usage) || MessagesUsage.Of(usage) is not { } numbers)
+            return;
+        var text = System.Text.Encoding.UTF8.GetBytes(usage.GetRawText());
+        if (text.Length > JsonFieldScanner.MaxValueBytes)
+            return;
+        raw = text;
+        _usage = _usage.With(numbers);
+        _hasTotals |= isTotal && numbers.Output is not null;
+        InputKnown = _usage.With(new MessagesUsage { Output = 0 }).Counts;
+        if (!_hasTotals)
+            return;
+        Usage = _usage.Counts;
+        UsageRaw = Usage is null ? null : [.. "{\"message_start\":"u8, .. _startRaw ?? "null"u8.ToArray(), .. ",\"message_delta\":"u8, .. _deltaRaw!, (byte)'}'];
+    }
+}

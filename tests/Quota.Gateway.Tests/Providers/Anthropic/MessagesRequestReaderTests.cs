@@ -1,0 +1,89 @@
+using System.Text;
+using Microsoft.Extensions.Primitives;
+using Quota.Gateway.Providers;
+using Quota.Gateway.Providers.Anthropic;
+
+namespace Quota.Gateway.Tests.Providers.Anthropic;
+
+/// <summary>What a Messages request is bounded by, and what it may not ask.</summary>
+public sealed class MessagesRequestReaderTests
+{
+    [Fact]
+    public void It_says_what_bounds_the_call()
+    {
+        var request = Read("""{"model":"claude-sonnet-4-5","max_tokens":64,"stream":true,"system":"be brief","messages":[{"role":"user","content":"hello"}]}""");
+        (request.Model, request.Stream, request.OutputBound, request.Choices, request.AddedTokens).ShouldBe(("claude-sonnet-4-5", true, 64, 1, 0));
+        (request.HasMedia, request.WritesCache, request.WritesCacheForAnHour, request.HidesUsage).ShouldBe((false, false, false, false));
+        request.InputBytes.ShouldBe(request.Body.Length);
+        request.BodyWith(null).Edits.IsEmpty.ShouldBeTrue();   // sent as it came
+    }
+
+    [Fact]
+    public void Thinking_that_may_take_more_than_the_answer_is_the_bound() =>
+        Read("""{"model":"m","max_tokens":64,"thinking":{"type":"enabled","budget_tokens":9000},"messages":[]}""").OutputBound.ShouldBe(9000);
+
+    [Fact]
+    public void Images_and_documents_are_not_bounded_by_bytes()
+    {
+        var request = Read("""{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"image","source":{}},{"type":"tool_result","content":[{"type":"image","source":{}}]},{"type":"text","text":"\"type\":\"image\""}]}]}""");
+        (request.HasMedia, request.Images).ShouldBe((true, 2));
+        Read("""{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"document","source":{}}]}]}""").HasMedia.ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("""[{"name":"get_weather","input_schema":{"type":"object","properties":{"type":{"type":"string"}}}}]""", 1000)]
+    [InlineData("""[{"type":"custom","name":"a","input_schema":{}}]""", 1000)]
+    [InlineData("""[{"type":"bash_20250124","name":"bash"},{"type":"text_editor_20250728","name":"str_replace_based_edit_tool"}]""", 4000)]
+    [InlineData("[]", 0)]
+    public void Tools_bring_words_of_the_providers_own(string tools, long tokens) =>
+        Read($$"""{"model":"m","max_tokens":1,"tools":{{tools}},"messages":[]}""").AddedTokens.ShouldBe(tokens);
+
+    [Theory]
+    [InlineData("""{"type":"ephemeral"}""", true, false)]
+    [InlineData("""{"type":"ephemeral","ttl":"5m"}""", true, false)]
+    [InlineData("""{"type":"ephemeral","ttl":"1h"}""", true, true)]
+    public void It_says_what_is_to_be_cached_and_for_how_long(string cache, bool writes, bool forAnHour)
+    {
+        foreach (var body in new[]
+        {
+            $$"""{"model":"m","max_tokens":1,"system":[{"type":"text","text":"long","cache_control":{{cache}}}],"messages":[]}""",
+            $$"""{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"long","cache_control":{{cache}}}]}]}""",
+            $$"""{"model":"m","max_tokens":1,"tools":[{"name":"a","input_schema":{},"cache_control":{{cache}}}],"messages":[]}""",
+            $$"""{"model":"m","max_tokens":1,"cache_control":{{cache}},"messages":[]}""",
+        })
+            (Read(body).WritesCache, Read(body).WritesCacheForAnHour).ShouldBe((writes, forAnHour), body);
+    }
+
+    [Theory]
+    [InlineData("{", null, "not valid JSON")]
+    [InlineData("[]", null, "must be a JSON object")]
+    [InlineData("""{"max_tokens":1}""", "model", "Field required")]
+    [InlineData("""{"model":"m"}""", "max_tokens", "Field required")]
+    [InlineData("""{"model":"m","max_tokens":0}""", "max_tokens", "1 or more")]
+    [InlineData("""{"model":"m","max_tokens":1.5}""", "max_tokens", "1 or more")]
+    [InlineData("""{"model":"m","model":"n","max_tokens":1}""", "model", "twice")]
+    [InlineData("""{"model":"m","max_tokens":1,"max_tokens":2}""", "max_tokens", "twice")]
+    [InlineData("""{"model":"m","max_tokens":1,"stream":true,"stream":false}""", "stream", "twice")]
+    [InlineData("""{"model":"m","max_tokens":1,"stream":"yes"}""", "stream", "true or false")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_20250305","name":"web_search"}]}""", "tools", "web_search_20250305")]
+    [InlineData("""{"model":"m","max_tokens":1,"mcp_servers":[{"url":"https://x"}]}""", "mcp_servers", "not metered")]
+    [InlineData("""{"model":"m","max_tokens":1,"container":"c"}""", "container", "not metered")]
+    [InlineData("""{"model":"m","max_tokens":1,"speed":"fast"}""", "speed", "not metered")]
+    [InlineData("""{"model":"m","max_tokens":1,"inference_geo":"us"}""", "inference_geo", "not metered")]
+    public void It_refuses_by_name(string body, string? field, string why)
+    {
+        var refusal = MessagesRequestReader.Read(Encoding.UTF8.GetBytes(body), StringValues.Empty).Refusal.ShouldBeOfType<Refusal.BadRequest>();
+        refusal.Parameter.ShouldBe(field);
+        refusal.Message.ShouldContain(why);
+    }
+
+    [Fact]
+    public void Betas_with_prices_of_their_own_are_refused_and_others_pass()
+    {
+        var body = """{"model":"m","max_tokens":1,"messages":[]}"""u8.ToArray();
+        MessagesRequestReader.Read(body, new StringValues("interleaved-thinking-2025-05-14")).Request.ShouldNotBeNull();
+        MessagesRequestReader.Read(body, new StringValues(["a", "prompt-caching,context-1m-2025-08-07"])).Refusal.ShouldBeOfType<Refusal.BadRequest>().Parameter.ShouldBe("anthropic-beta");
+    }
+
+    private static ProviderRequest Read(string body) => MessagesRequestReader.Read(Encoding.UTF8.GetBytes(body), StringValues.Empty).Request.ShouldNotBeNull();
+}
