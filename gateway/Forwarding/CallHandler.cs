@@ -164,6 +164,8 @@ internal sealed class CallHandler(
         IsNamed = request.OutputBound is not null,
         CanGrow = request.Stream && price.Price.HiddenOutput == false,
         Price = price,
+        WritesCache = request.WritesCache,
+        WritesCacheForAnHour = request.WritesCacheForAnHour,
         BytesIn = request.InputBytes,
         Images = request.Images,
     };

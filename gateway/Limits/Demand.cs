@@ -21,6 +21,11 @@ internal sealed record Demand
 
     public required PriceFunction Price { get; init; }
 
+    /// <summary>Whether input is to be written to a cache, and whether for an hour: each has a price of its own.</summary>
+    public bool WritesCache { get; init; }
+
+    public bool WritesCacheForAnHour { get; init; }
+
     public long Images { get; init; }
 
     public long BytesIn { get; init; }

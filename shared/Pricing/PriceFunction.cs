@@ -36,8 +36,9 @@ public sealed class PriceFunction
     /// <summary>Nano-units of one output token, exact.</summary>
     public decimal PerOutputToken => _output;
 
-    /// <summary>Nano-units of one input token at its dearest, exact.</summary>
-    public decimal PerInputToken => _dearestInput;
+    /// <summary>Nano-units of one input token at its dearest, exact: for a request that has nothing written to a cache, that, or that for an hour, too.</summary>
+    public decimal PerInputToken(bool writesCache, bool writesForAnHour) =>
+        Math.Max(Math.Max(_input, _cachedInput), Math.Max(writesCache ? _cacheWrite : 0, writesForAnHour ? _cacheWrite1h : 0));
 
     /// <summary>The exact amount of what was used. Of the cache writes, at most all are taken as kept for an hour.</summary>
     /// <exception cref="OverflowException">2⁵³ nano-units or more.</exception>

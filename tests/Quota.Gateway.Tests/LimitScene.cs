@@ -29,6 +29,7 @@ public sealed class LimitScene : IAsyncDisposable
 
     /// <summary>Ada and Bob in research, a robot's key in product; 1 token in is 1 µUSD, 1 token out 2 µUSD.</summary>
     public static string Yaml(FakeProvider provider, string limits) => GatewayProcess.Upstream(provider) + $$"""
+          anthropic: { protocol: anthropic, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["claude-*"] }
         orgs:
           acme: { timezone: Asia/Kathmandu, currency: USD, teams: { research: { users: [ada, bob] }, product: {} } }
         keys:
@@ -40,18 +41,28 @@ public sealed class LimitScene : IAsyncDisposable
         prices:
           models:
             gpt-4o-mini: { provider: openai, input: "1", output: "2", max_input_tokens: 128000, max_output_tokens: 16384, hidden_output: false }
+            claude-cached: { provider: anthropic, input: "1", cached_input: "0.1", cache_write: "1.25", cache_write_1h: "2", output: "2", max_input_tokens: 200000, max_output_tokens: 64000, hidden_output: false }
+            claude-plain: { provider: anthropic, input: "1", output: "2", max_input_tokens: 200000, max_output_tokens: 64000 }
             gpt-4o: { provider: openai, input: "2.50", output: "10.00", max_input_tokens: 128000, max_output_tokens: 16384 }
         """;
 
     public Task ChangeAsync(string limits) => File.WriteAllTextAsync(Gateway.QuotaFile, Yaml(Provider, limits));
 
-    public async Task<Answer> PostAsync(string key, string words = "hello reply:5", string more = ",\"max_tokens\":10", string model = "gpt-4o-mini")
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Post, Gateway.Url + "/v1/chat/completions")
+    public Task<Answer> PostAsync(string key, string words = "hello reply:5", string more = ",\"max_tokens\":10", string model = "gpt-4o-mini") =>
+        SendAsync("/v1/chat/completions", $$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{words}}"}]{{more}}}""", request => request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key));
+
+    /// <summary>A call of Anthropic's Messages.</summary>
+    public Task<Answer> MessageAsync(string key, string words = "hello reply:5", string more = ",\"max_tokens\":10", string model = "claude-cached", string route = "/v1/messages") =>
+        SendAsync(route, $$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{words}}"}]{{more}}}""", request =>
         {
-            Content = new StringContent($$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{words}}"}]{{more}}}""", Encoding.UTF8, "application/json"),
-        };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+            request.Headers.Add("x-api-key", key);
+            request.Headers.Add("anthropic-version", "2023-06-01");
+        });
+
+    private async Task<Answer> SendAsync(string route, string body, Action<HttpRequestMessage> authorize)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Gateway.Url + route) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        authorize(request);
         using var response = await _http.SendAsync(request);
         return new Answer(response.StatusCode, await response.Content.ReadAsStringAsync(),
             response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase));

@@ -13,7 +13,7 @@ internal sealed class MoneyLimit(string name) : ILimitKind
 {
     public string Name => name;
 
-    public WorstCase WorstCase(Demand demand) => new(demand.InputTokens * demand.Price.PerInputToken, demand.Price.PerOutputToken);
+    public WorstCase WorstCase(Demand demand) => new(demand.InputTokens * demand.Price.PerInputToken(demand.WritesCache, demand.WritesCacheForAnHour), demand.Price.PerOutputToken);
 
     public ExactNanos Used(UsageCounts usage, PriceFunction price, bool isRate) => price.Amount(usage);
 }

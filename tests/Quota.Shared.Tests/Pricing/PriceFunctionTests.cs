@@ -43,7 +43,8 @@ public sealed class PriceFunctionTests
         Amount(3.75m, null).ShouldBe(new ExactNanos(Rest + 50 * 3_750, 0), "as cache_write");
         Amount(null, 6m).ShouldBe(new ExactNanos(Rest + 20 * 3_000 + 30 * 6_000, 0), "the others as input");
         Amount(null, null).ShouldBe(new ExactNanos(Rest + 50 * 3_000, 0), "as input");
-        new PriceFunction(Of(3m, null, 3.75m, 0m, 6m)).PerInputToken.ShouldBe(6_000m);
+        var price = new PriceFunction(Of(3m, null, 3.75m, 0m, 6m));
+        (price.PerInputToken(false, false), price.PerInputToken(true, false), price.PerInputToken(true, true)).ShouldBe((3_000m, 3_750m, 6_000m));
     }
 
     [Fact]
