@@ -27,6 +27,14 @@ internal interface IProviderAdapter
     /// <summary>Status, headers and body of a refusal, as this provider's clients expect them.</summary>
     RefusalAnswer Refuse(Refusal refusal);
 
+    /// <summary>Whether a request to a path that several grammars share is in this one, by its headers. The first grammar gets those that nobody knows.</summary>
+    bool Knows(IHeaderDictionary headers);
+
+    /// <summary>A list of models, and one of them, as this provider answers.</summary>
+    byte[] WriteModels(IReadOnlyList<string> models);
+
+    byte[] WriteModel(string model);
+
     /// <summary>Puts the upstream's own credential where this provider expects it.</summary>
     void Authorize(HttpRequestHeaders headers, string credential);
 

@@ -1,4 +1,3 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Quota.Gateway.Limits;
 
@@ -7,9 +6,6 @@ namespace Quota.Gateway.Providers;
 /// <summary>The <c>quota</c> object that every refusal of a limit carries, whatever the provider's shape around it: which limit, how full, what would fit.</summary>
 internal static class QuotaObject
 {
-    /// <summary>People read these bodies in terminals: quotes and letters stay as they are. Nothing here is ever put into HTML.</summary>
-    public static readonly JsonWriterOptions ForPeople = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static Action<Utf8JsonWriter> Of(LimitStanding standing) => json =>
     {
         var limit = standing.Limit;

@@ -10,7 +10,7 @@ namespace Quota.Gateway.Tests;
 /// <summary>A stand-alone gateway of a test's own, with the limits that it is about; Redis keeps its data over a restart.</summary>
 public sealed class LimitScene : IAsyncDisposable
 {
-    public const string Ada = "qk_test_ada_0123456789", Bob = "qk_test_bob_0123456789", Robot = "qk_test_robot_012345678";
+    public const string Ada = "qk_test_ada_0123456789", Bob = "qk_test_bob_0123456789", Robot = "qk_test_robot_012345678", Guest = "qk_test_guest_012345678";
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(30) };
 
@@ -36,6 +36,7 @@ public sealed class LimitScene : IAsyncDisposable
           - { name: ada-laptop, secret: {{Ada}}, scope: acme/research/ada, environment: dev, tags: { project: apollo } }
           - { name: bob-laptop, secret: {{Bob}}, scope: acme/research/bob, environment: prod }
           - { name: robot, secret: {{Robot}}, scope: acme/product }
+          - { name: guest, secret: {{Guest}}, scope: acme/product, models: ["gpt-4o-*", "claude-p*"] }
         limits:
         {{string.Join('\n', limits.Split('\n').Select(line => "  " + line.Trim()))}}
         prices:
@@ -59,10 +60,23 @@ public sealed class LimitScene : IAsyncDisposable
             request.Headers.Add("anthropic-version", "2023-06-01");
         });
 
+    public async Task<Answer> GetAsync(string route, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, Gateway.Url + route);
+        foreach (var (name, value) in headers)
+            request.Headers.Add(name, value);
+        return await AnswerAsync(request);
+    }
+
     private async Task<Answer> SendAsync(string route, string body, Action<HttpRequestMessage> authorize)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, Gateway.Url + route) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         authorize(request);
+        return await AnswerAsync(request);
+    }
+
+    private async Task<Answer> AnswerAsync(HttpRequestMessage request)
+    {
         using var response = await _http.SendAsync(request);
         return new Answer(response.StatusCode, await response.Content.ReadAsStringAsync(),
             response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase));

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Text.Json;
 
 namespace Quota.Gateway.Providers.Anthropic;
 
@@ -18,6 +19,34 @@ internal sealed class AnthropicAdapter : IProviderAdapter
     public UsageReader ReaderFor(ProviderRequest request) => request.Stream ? new MessagesStreamUsage() : new MessagesJsonUsage();
 
     public RefusalAnswer Refuse(Refusal refusal) => AnthropicRefusals.Answer(refusal);
+
+    public bool Knows(IHeaderDictionary headers) => headers.ContainsKey("anthropic-version");
+
+    public byte[] WriteModels(IReadOnlyList<string> models) => JsonText.Of(json =>
+    {
+        json.WriteStartArray("data");
+        foreach (var model in models)
+        {
+            json.WriteStartObject();
+            Describe(json, model);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteBoolean("has_more", false);
+        json.WriteString("first_id", models.Count > 0 ? models[0] : null);
+        json.WriteString("last_id", models.Count > 0 ? models[^1] : null);
+    });
+
+    public byte[] WriteModel(string model) => JsonText.Of(json => Describe(json, model));
+
+    /// <summary>When a model was released the gateway does not know: the epoch, as Anthropic itself answers then.</summary>
+    private static void Describe(Utf8JsonWriter json, string model)
+    {
+        json.WriteString("type", "model");
+        json.WriteString("id", model);
+        json.WriteString("display_name", model);
+        json.WriteString("created_at", "1970-01-01T00:00:00Z");
+    }
 
     public void Authorize(HttpRequestHeaders headers, string credential) => headers.TryAddWithoutValidation("x-api-key", credential);
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Quota.Gateway.Limits;
 
 namespace Quota.Gateway.Providers.Anthropic;
@@ -37,21 +36,14 @@ internal static class AnthropicRefusals
     private static RefusalAnswer NeverFits(Refusal.NeverFits it) =>
         Error(400, "invalid_request_error", (it.Standing.FitsOutputTokens is null ? "" : "max_tokens: ") + it.What, it.Standing);
 
-    private static RefusalAnswer Error(int status, string type, string message, LimitStanding? standing = null)
+    private static RefusalAnswer Error(int status, string type, string message, LimitStanding? standing = null) => new(status, JsonText.Of(json =>
     {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, QuotaObject.ForPeople))
-        {
-            json.WriteStartObject();
-            json.WriteString("type", "error");
-            json.WriteStartObject("error");
-            json.WriteString("type", type);
-            json.WriteString("message", message);
-            json.WriteEndObject();
-            if (standing is not null)
-                QuotaObject.Of(standing)(json);
-            json.WriteEndObject();
-        }
-        return new RefusalAnswer(status, buffer.ToArray());
-    }
+        json.WriteString("type", "error");
+        json.WriteStartObject("error");
+        json.WriteString("type", type);
+        json.WriteString("message", message);
+        json.WriteEndObject();
+        if (standing is not null)
+            QuotaObject.Of(standing)(json);
+    }));
 }

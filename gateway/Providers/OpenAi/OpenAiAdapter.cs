@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Text.Json;
 
 namespace Quota.Gateway.Providers.OpenAi;
 
@@ -21,6 +22,32 @@ internal sealed class OpenAiAdapter : IProviderAdapter
     public UsageReader ReaderFor(ProviderRequest request) => request.Stream ? new ChatStreamUsage(request.HidesUsage, (int)request.Choices) : new ChatJsonUsage();
 
     public RefusalAnswer Refuse(Refusal refusal) => OpenAiRefusals.Answer(refusal);
+
+    public bool Knows(IHeaderDictionary headers) => false;
+
+    public byte[] WriteModels(IReadOnlyList<string> models) => JsonText.Of(json =>
+    {
+        json.WriteString("object", "list");
+        json.WriteStartArray("data");
+        foreach (var model in models)
+        {
+            json.WriteStartObject();
+            Describe(json, model);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+
+    public byte[] WriteModel(string model) => JsonText.Of(json => Describe(json, model));
+
+    /// <summary>When a model was made, and by whom, the gateway does not know.</summary>
+    private static void Describe(Utf8JsonWriter json, string model)
+    {
+        json.WriteString("id", model);
+        json.WriteString("object", "model");
+        json.WriteNumber("created", 0);
+        json.WriteString("owned_by", "openai");
+    }
 
     public void Authorize(HttpRequestHeaders headers, string credential) => headers.TryAddWithoutValidation("Authorization", "Bearer " + credential);
 

@@ -40,22 +40,15 @@ internal static class OpenAiRefusals
     private static RefusalAnswer NeverFits(Refusal.NeverFits it) =>
         Error(400, "invalid_request_error", it.Standing.FitsOutputTokens is null ? null : "max_completion_tokens", "quota_never_fits", it.What, QuotaObject.Of(it.Standing));
 
-    private static RefusalAnswer Error(int status, string type, string? parameter, string? code, string message, Action<Utf8JsonWriter>? quota = null)
+    private static RefusalAnswer Error(int status, string type, string? parameter, string? code, string message, Action<Utf8JsonWriter>? quota = null) => new(status, JsonText.Of(json =>
     {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, QuotaObject.ForPeople))
-        {
-            json.WriteStartObject();
-            json.WriteStartObject("error");
-            json.WriteString("message", message);
-            json.WriteString("type", type);
-            json.WriteString("param", parameter);
-            json.WriteString("code", code);
-            quota?.Invoke(json);   // the npm SDK hands its callers what is inside `error` only
-            json.WriteEndObject();
-            quota?.Invoke(json);
-            json.WriteEndObject();
-        }
-        return new RefusalAnswer(status, buffer.ToArray());
-    }
+        json.WriteStartObject("error");
+        json.WriteString("message", message);
+        json.WriteString("type", type);
+        json.WriteString("param", parameter);
+        json.WriteString("code", code);
+        quota?.Invoke(json);   // the npm SDK hands its callers what is inside `error` only
+        json.WriteEndObject();
+        quota?.Invoke(json);
+    }));
 }
