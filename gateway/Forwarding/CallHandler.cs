@@ -47,7 +47,7 @@ internal sealed class CallHandler(
         using var body = await RequestBody.ReadAsync(context.Request, limits.MaxBodyBytes, context.RequestAborted);
         if (body is null)
             return new Refusal.BodyTooLarge(limits.MaxBodyBytes);
-        var (request, mistake) = adapter.ReadRequest(body.Bytes, context.Request.Headers);
+        var (request, mistake) = adapter.ReadRequest(route, body.Bytes, context.Request.Headers);
         if (request is null)
             return mistake;
         if (!ModelAllowance.Allows(caller.Key.AllowedModels, request.Model))
@@ -97,7 +97,7 @@ internal sealed class CallHandler(
             recorder.NotBegun(hold, limiter);
             return new Refusal.Unavailable("limiter", $"Limits cannot be checked now: {problem.Message}.", 1);
         }
-        var meter = new CallMeter(begin, hold, adapter.ReaderFor(request), recorder.EndAsync, clock, tokens => limiter.CoverAsync(hold, tokens));
+        var meter = new CallMeter(begin, hold, adapter.ReaderFor(route, request), recorder.EndAsync, clock, tokens => limiter.CoverAsync(hold, tokens));
         return await forwarder.ForwardAsync(context, new ForwardedCall(adapter, upstream, route, request, meter, hold, hold.ClampedTo, hold.Warnings));
     }
 

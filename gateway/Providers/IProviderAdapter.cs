@@ -19,10 +19,10 @@ internal interface IProviderAdapter
     string EndpointKind(string route);
 
     /// <summary>What the body asks for, or why it cannot be taken. Never throws on input.</summary>
-    RequestReading ReadRequest(ReadOnlyMemory<byte> body, IHeaderDictionary headers);
+    RequestReading ReadRequest(string route, ReadOnlyMemory<byte> body, IHeaderDictionary headers);
 
     /// <summary>A reader for the answer to this request; it sees every byte once.</summary>
-    UsageReader ReaderFor(ProviderRequest request);
+    UsageReader ReaderFor(string route, ProviderRequest request);
 
     /// <summary>Status, headers and body of a refusal, as this provider's clients expect them.</summary>
     RefusalAnswer Refuse(Refusal refusal);
@@ -79,7 +79,7 @@ internal sealed record ProviderRequest
     /// <summary>How many images it holds.</summary>
     public required long Images { get; init; }
 
-    /// <summary>The most output tokens per choice that the client named; null when it named none.</summary>
+    /// <summary>The most output tokens per choice that the client named; 0 where there is no output; null when it named none.</summary>
     public required long? OutputBound { get; init; }
 
     /// <summary>How many answers it asks for.</summary>

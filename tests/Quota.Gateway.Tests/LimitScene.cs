@@ -30,6 +30,7 @@ public sealed class LimitScene : IAsyncDisposable
     /// <summary>Ada and Bob in research, a robot's key in product; 1 token in is 1 µUSD, 1 token out 2 µUSD.</summary>
     public static string Yaml(FakeProvider provider, string limits) => GatewayProcess.Upstream(provider) + $$"""
           anthropic: { protocol: anthropic, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["claude-*"] }
+          embedder: { protocol: openai, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["text-embedding-*"] }
         orgs:
           acme: { timezone: Asia/Kathmandu, currency: USD, teams: { research: { users: [ada, bob] }, product: {} } }
         keys:
@@ -42,6 +43,7 @@ public sealed class LimitScene : IAsyncDisposable
         prices:
           models:
             gpt-4o-mini: { provider: openai, input: "1", output: "2", max_input_tokens: 128000, max_output_tokens: 16384, hidden_output: false }
+            text-embedding-3-small: { provider: openai, input: "1", output: "0", max_input_tokens: 8192 }
             claude-cached: { provider: anthropic, input: "1", cached_input: "0.1", cache_write: "1.25", cache_write_1h: "2", output: "2", max_input_tokens: 200000, max_output_tokens: 64000, hidden_output: false }
             claude-plain: { provider: anthropic, input: "1", output: "2", max_input_tokens: 200000, max_output_tokens: 64000 }
             gpt-4o: { provider: openai, input: "2.50", output: "10.00", max_input_tokens: 128000, max_output_tokens: 16384 }
@@ -50,7 +52,7 @@ public sealed class LimitScene : IAsyncDisposable
     public Task ChangeAsync(string limits) => File.WriteAllTextAsync(Gateway.QuotaFile, Yaml(Provider, limits));
 
     public Task<Answer> PostAsync(string key, string words = "hello reply:5", string more = ",\"max_tokens\":10", string model = "gpt-4o-mini") =>
-        SendAsync("/v1/chat/completions", $$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{words}}"}]{{more}}}""", request => request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key));
+        SendAsync("/v1/chat/completions", $$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{words}}"}]{{more}}}""", key);
 
     /// <summary>A call of Anthropic's Messages.</summary>
     public Task<Answer> MessageAsync(string key, string words = "hello reply:5", string more = ",\"max_tokens\":10", string model = "claude-cached", string route = "/v1/messages") =>
@@ -59,6 +61,9 @@ public sealed class LimitScene : IAsyncDisposable
             request.Headers.Add("x-api-key", key);
             request.Headers.Add("anthropic-version", "2023-06-01");
         });
+
+    /// <summary>A call of any route, with an OpenAI client's key.</summary>
+    public Task<Answer> SendAsync(string route, string body, string key) => SendAsync(route, body, request => request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key));
 
     public async Task<Answer> GetAsync(string route, params (string Name, string Value)[] headers)
     {

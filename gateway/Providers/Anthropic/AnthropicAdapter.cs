@@ -14,9 +14,9 @@ internal sealed class AnthropicAdapter : IProviderAdapter
 
     public string EndpointKind(string route) => "chat";
 
-    public RequestReading ReadRequest(ReadOnlyMemory<byte> body, IHeaderDictionary headers) => MessagesRequestReader.Read(body, headers["anthropic-beta"]);
+    public RequestReading ReadRequest(string route, ReadOnlyMemory<byte> body, IHeaderDictionary headers) => MessagesRequestReader.Read(body, headers["anthropic-beta"]);
 
-    public UsageReader ReaderFor(ProviderRequest request) => request.Stream ? new MessagesStreamUsage() : new MessagesJsonUsage();
+    public UsageReader ReaderFor(string route, ProviderRequest request) => request.Stream ? new MessagesStreamUsage() : new MessagesJsonUsage();
 
     public RefusalAnswer Refuse(Refusal refusal) => AnthropicRefusals.Answer(refusal);
 

@@ -3,23 +3,23 @@ using System.Text.Json;
 
 namespace Quota.Gateway.Providers.OpenAi;
 
-/// <summary>OpenAI's chat completions, and the many that copy them (platform.openai.com/docs/api-reference/chat).</summary>
+/// <summary>OpenAI's chat completions and embeddings, and the many that copy them (platform.openai.com/docs/api-reference).</summary>
 internal sealed class OpenAiAdapter : IProviderAdapter
 {
     private static readonly string[] OfRequests = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
     private static readonly string[] OfTokens = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
 
-    private const string Chat = "/v1/chat/completions";
+    private const string Chat = "/v1/chat/completions", Embeddings = "/v1/embeddings";
 
     public string Protocol => "openai";
 
-    public IReadOnlyList<string> Routes { get; } = [Chat];
+    public IReadOnlyList<string> Routes { get; } = [Chat, Embeddings];
 
-    public string EndpointKind(string route) => route == Chat ? "chat" : "other";
+    public string EndpointKind(string route) => route == Embeddings ? "embeddings" : "chat";
 
-    public RequestReading ReadRequest(ReadOnlyMemory<byte> body, IHeaderDictionary headers) => ChatRequestReader.Read(body);
+    public RequestReading ReadRequest(string route, ReadOnlyMemory<byte> body, IHeaderDictionary headers) => route == Embeddings ? EmbeddingsRequestReader.Read(body) : ChatRequestReader.Read(body);
 
-    public UsageReader ReaderFor(ProviderRequest request) => request.Stream ? new ChatStreamUsage(request.HidesUsage, (int)request.Choices) : new ChatJsonUsage();
+    public UsageReader ReaderFor(string route, ProviderRequest request) => request.Stream ? new ChatStreamUsage(request.HidesUsage, (int)request.Choices) : new ChatJsonUsage();
 
     public RefusalAnswer Refuse(Refusal refusal) => OpenAiRefusals.Answer(refusal);
 

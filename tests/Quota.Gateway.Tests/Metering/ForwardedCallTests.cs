@@ -40,8 +40,8 @@ public sealed class ForwardedCallTests : IAsyncLifetime
         _gateway.Run(async context =>
         {
             using var body = (await RequestBody.ReadAsync(context.Request, 1 << 20, context.RequestAborted))!;
-            var request = Adapter.ReadRequest(body.Bytes, new Microsoft.AspNetCore.Http.HeaderDictionary()).Request!;
-            _call = new SomeCall(Adapter.ReaderFor(request), SomeCall.NewHold(_stepwise), _cover, request.Stream);
+            var request = Adapter.ReadRequest(Adapter.Routes[0], body.Bytes, new Microsoft.AspNetCore.Http.HeaderDictionary()).Request!;
+            _call = new SomeCall(Adapter.ReaderFor(Adapter.Routes[0], request), SomeCall.NewHold(_stepwise), _cover, request.Stream);
             var upstream = new Upstream("openai", "openai", _upstream, FakeProvider.DefaultCredential, ["*"]);
             await forwarder.ForwardAsync(context, new ForwardedCall(Adapter, upstream, Adapter.Routes[0], request, _call.Meter, _call.Hold, _clampedTo, _warnings));
         });

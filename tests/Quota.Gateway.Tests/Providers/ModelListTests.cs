@@ -12,7 +12,7 @@ public sealed class ModelListTests
         static string[] Ids(Answer answer) => [.. answer.Json.GetProperty("data").EnumerateArray().Select(model => model.GetProperty("id").GetString()!)];
         (string, string) bearer = ("Authorization", "Bearer " + LimitScene.Ada), guest = ("x-api-key", LimitScene.Guest), version = ("anthropic-version", "2023-06-01");
 
-        Ids(await scene.GetAsync("/v1/models", bearer)).ShouldBe(["gpt-4o", "gpt-4o-mini"]);
+        Ids(await scene.GetAsync("/v1/models", bearer)).ShouldBe(["gpt-4o", "gpt-4o-mini", "text-embedding-3-small"]);
         Ids(await scene.GetAsync("/v1/models", ("Authorization", "Bearer " + LimitScene.Guest))).ShouldBe(["gpt-4o-mini"]);
         Ids(await scene.GetAsync("/v1/models", ("x-api-key", LimitScene.Ada), version)).ShouldBe(["claude-cached", "claude-plain"]);
         var one = await scene.GetAsync("/v1/models", guest, version);

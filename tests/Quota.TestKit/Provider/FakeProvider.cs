@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 namespace Quota.TestKit;
 
 /// <summary>
-/// A model server: OpenAI's <c>POST /v1/chat/completions</c> (JSON and SSE) and <c>GET /v1/models</c>, Anthropic's
+/// A model server: OpenAI's <c>POST /v1/chat/completions</c> (JSON and SSE), <c>POST /v1/embeddings</c> and <c>GET /v1/models</c>, Anthropic's
 /// <c>POST /v1/messages</c> (JSON and SSE) and <c>POST /v1/messages/count_tokens</c>, and its own log under <c>GET /_log/totals</c> and <c>GET /_log/entries?after=</c>. One word of the prompt is one input token, and these words are obeyed
 /// (and counted) wherever they stand: <c>reply:n</c> answer with n tokens (default 16; never more than the bound of the request);
 /// <c>chunk:n</c> n tokens a chunk; <c>pace:n</c> n ms between two chunks; <c>wait:n</c> n ms before the answer begins;
@@ -17,6 +17,7 @@ public sealed class FakeProvider : IAsyncDisposable
     public const string DefaultCredential = "sk-standin-provider";
 
     private static readonly OpenAiDialect OpenAi = new();
+    private static readonly EmbeddingsDialect Embeddings = new(OpenAi);
 
     private readonly WebApplication _app;
 
@@ -58,6 +59,8 @@ public sealed class FakeProvider : IAsyncDisposable
             return OpenAiError.WriteAsync(context, 401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key");
         if (request.Path == "/v1/chat/completions" && HttpMethods.IsPost(request.Method))
             return chat.AnswerAsync(context, OpenAi);
+        if (request.Path == "/v1/embeddings" && HttpMethods.IsPost(request.Method))
+            return chat.AnswerAsync(context, Embeddings);
         if (request.Path == "/v1/models" && HttpMethods.IsGet(request.Method))
             return LogEndpoint.ModelsAsync(context);
         return OpenAiError.WriteAsync(context, 404, $"Invalid URL ({request.Method} {request.Path})", "invalid_request_error", null);

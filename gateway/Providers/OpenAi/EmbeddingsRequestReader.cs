@@ -1,0 +1,61 @@
+using System.Text.Json;
+
+namespace Quota.Gateway.Providers.OpenAi;
+
+/// <summary>
+/// Reads a request for embeddings (platform.openai.com/docs/api-reference/embeddings). Its input is text, or tokens as numbers, one or
+/// many: either way a token takes a byte of the body or more. There is no output.
+/// </summary>
+internal static class EmbeddingsRequestReader
+{
+    public static RequestReading Read(ReadOnlyMemory<byte> body)
+    {
+        string? model = null;
+        var (models, inputs) = (0, 0);
+        try
+        {
+            var json = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 8 });
+            if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+                return new Refusal.BadRequest(null, "The body must be a JSON object.");
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            {
+                var (isModel, isInput) = (json.ValueTextEquals("model"u8), json.ValueTextEquals("input"u8));
+                json.Read();
+                if (isModel)
+                {
+                    models++;
+                    if (json.TokenType != JsonTokenType.String || json.GetString() is not { Length: > 0 and <= 256 } name || name.Any(char.IsControl))
+                        return new Refusal.BadRequest("model", "model must be a string of at most 256 characters without control characters.");
+                    model = name;
+                }
+                if (isInput)
+                {
+                    inputs++;
+                    if (json.TokenType is not (JsonTokenType.String or JsonTokenType.StartArray))
+                        return new Refusal.BadRequest("input", "input must be a string or an array.");
+                }
+                json.Skip();
+            }
+            json.Read();   // nothing may follow the object
+        }
+        catch (JsonException problem)
+        {
+            return new Refusal.BadRequest(null, $"The body is not valid JSON (line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}).");
+        }
+        catch (InvalidOperationException)
+        {
+            return new Refusal.BadRequest(null, "The body holds text that is not valid UTF-8 or has an invalid escape.");
+        }
+        if (model is null)
+            return new Refusal.BadRequest("model", "You must name a model.");
+        if (models > 1 || inputs > 1)
+            return new Refusal.BadRequest(models > 1 ? "model" : "input", $"{(models > 1 ? "model" : "input")} stands twice in the body; which one counts is ambiguous.");
+        if (inputs == 0)
+            return new Refusal.BadRequest("input", "You must give an input.");
+        return new ProviderRequest
+        {
+            Model = model, Stream = false, InputBytes = body.Length, HasMedia = false, Images = 0, OutputBound = 0, Choices = 1,
+            Body = new SplicedBody(body), BoundPlace = null, HidesUsage = false,
+        };
+    }
+}
