@@ -16,7 +16,7 @@ internal sealed class AnthropicAdapter : IProviderAdapter
 
     public RequestReading ReadRequest(string route, ReadOnlyMemory<byte> body, IHeaderDictionary headers) => MessagesRequestReader.Read(body, headers["anthropic-beta"]);
 
-    public UsageReader ReaderFor(string route, ProviderRequest request) => request.Stream ? new MessagesStreamUsage() : new MessagesJsonUsage();
+    public UsageReader ReaderFor(string route, ProviderRequest request) => request.Stream ? new MessagesStreamUsage() : new JsonUsage(json => MessagesUsage.Parse(json)?.Counts);
 
     public RefusalAnswer Refuse(Refusal refusal) => AnthropicRefusals.Answer(refusal);
 

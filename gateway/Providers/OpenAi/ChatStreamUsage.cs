@@ -108,7 +108,7 @@ internal sealed class ChatStreamUsage : UsageReader
 
     private void ReadJson(ReadOnlySpan<byte> body)
     {
-        var json = new ChatJsonUsage();
+        var json = new JsonUsage(ChatUsage.Parse);
         json.Feed(body, null);
         (Usage, UsageRaw, ResponseModel, IsComplete) = (json.Usage, json.UsageRaw, json.ResponseModel, json.IsComplete);
         _now.TextBytes = json.OutputBytes;

@@ -3,23 +3,34 @@ using System.Text.Json;
 
 namespace Quota.Gateway.Providers.OpenAi;
 
-/// <summary>OpenAI's chat completions and embeddings, and the many that copy them (platform.openai.com/docs/api-reference).</summary>
+/// <summary>OpenAI's chat completions, responses and embeddings, and the many that copy them (platform.openai.com/docs/api-reference).</summary>
 internal sealed class OpenAiAdapter : IProviderAdapter
 {
     private static readonly string[] OfRequests = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
     private static readonly string[] OfTokens = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
 
-    private const string Chat = "/v1/chat/completions", Embeddings = "/v1/embeddings";
+    private const string Chat = "/v1/chat/completions", Responses = "/v1/responses", Embeddings = "/v1/embeddings";
 
     public string Protocol => "openai";
 
-    public IReadOnlyList<string> Routes { get; } = [Chat, Embeddings];
+    public IReadOnlyList<string> Routes { get; } = [Chat, Responses, Embeddings];
 
-    public string EndpointKind(string route) => route == Embeddings ? "embeddings" : "chat";
+    public string EndpointKind(string route) => route switch { Embeddings => "embeddings", Responses => "responses", _ => "chat" };
 
-    public RequestReading ReadRequest(string route, ReadOnlyMemory<byte> body, IHeaderDictionary headers) => route == Embeddings ? EmbeddingsRequestReader.Read(body) : ChatRequestReader.Read(body);
+    public RequestReading ReadRequest(string route, ReadOnlyMemory<byte> body, IHeaderDictionary headers) => route switch
+    {
+        Embeddings => EmbeddingsRequestReader.Read(body),
+        Responses => ResponsesRequestReader.Read(body),
+        _ => ChatRequestReader.Read(body),
+    };
 
-    public UsageReader ReaderFor(string route, ProviderRequest request) => request.Stream ? new ChatStreamUsage(request.HidesUsage, (int)request.Choices) : new ChatJsonUsage();
+    public UsageReader ReaderFor(string route, ProviderRequest request) => (route, request.Stream) switch
+    {
+        (Responses, true) => new ResponsesStreamUsage(),
+        (Responses, false) => new JsonUsage(ResponsesUsage.Parse),
+        (_, true) => new ChatStreamUsage(request.HidesUsage, (int)request.Choices),
+        _ => new JsonUsage(ChatUsage.Parse),
+    };
 
     public RefusalAnswer Refuse(Refusal refusal) => OpenAiRefusals.Answer(refusal);
 

@@ -1,6 +1,7 @@
 using System.Text;
 using CsCheck;
 using Quota.Gateway.Metering;
+using Quota.Gateway.Providers;
 using Quota.Gateway.Providers.OpenAi;
 using Quota.Gateway.Tests.Providers;
 using Quota.Shared.Usage;
@@ -173,7 +174,7 @@ public sealed class UsageObservingStreamTests
         {
             var hold = SomeCall.NewHold(stepwise: true);
             hold.IsLost = true;
-            var call = new SomeCall(stream ? new ChatStreamUsage(true) : new ChatJsonUsage(), hold, _ => ValueTask.FromResult(false), stream);
+            var call = new SomeCall(stream ? new ChatStreamUsage(true) : new JsonUsage(ChatUsage.Parse), hold, _ => ValueTask.FromResult(false), stream);
             var text = await ReadAsync(new UsageObservingStream(new PiecesStream(Cut(json, [5])), call.Meter, json.Length, false), [7], () => call.Ends.Count > 0);
             text.ShouldBe(json);
             (call.Ends.Single().Status, call.Ends.Single().Usage.OutputTokens).ShouldBe((UsageStatus.Completed, 2));

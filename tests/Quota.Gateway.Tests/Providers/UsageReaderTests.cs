@@ -32,7 +32,7 @@ public sealed class UsageReaderTests
         var bytes = Encoding.UTF8.GetBytes(Json);
         for (var cut = 0; cut <= bytes.Length; cut++)
             CheckJson(bytes.AsSpan(0, cut), bytes.AsSpan(cut));
-        var single = new ChatJsonUsage();
+        var single = new JsonUsage(ChatUsage.Parse);
         foreach (var b in bytes)
             single.Feed([b], null);
         CheckJson(single);
@@ -40,7 +40,7 @@ public sealed class UsageReaderTests
 
     private static void CheckJson(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {
-        var reader = new ChatJsonUsage();
+        var reader = new JsonUsage(ChatUsage.Parse);
         reader.Feed(first, null);
         reader.Feed(second, null);
         CheckJson(reader);
@@ -131,7 +131,7 @@ public sealed class UsageReaderTests
     [InlineData("{\"usage\":{\"prompt_tokens\":")]
     public void Usage_that_cannot_be_right_is_not_reported(string body)
     {
-        var reader = new ChatJsonUsage();
+        var reader = new JsonUsage(ChatUsage.Parse);
         reader.Feed(Encoding.UTF8.GetBytes(body), null);
         reader.Usage.ShouldBeNull();
     }

@@ -1,12 +1,16 @@
 using System.Buffers;
+using Quota.Shared.Usage;
 
-namespace Quota.Gateway.Providers.Anthropic;
+namespace Quota.Gateway.Providers;
 
-/// <summary>Usage of a message that comes as one JSON object.</summary>
-internal sealed class MessagesJsonUsage : UsageReader
+/// <summary>Usage of an answer that comes as one JSON object with <c>usage</c> and <c>model</c> in it.</summary>
+/// <param name="parse">The counts of a usage object; null when it is none.</param>
+internal sealed class JsonUsage(JsonUsage.ParseUsage parse) : UsageReader
 {
     private readonly JsonFieldScanner _scanner = new("usage", "model");
     private long _bytes;
+
+    public delegate UsageCounts? ParseUsage(ReadOnlySpan<byte> json);
 
     /// <summary>Only for an estimate when no usage comes: the object around the text counts as text.</summary>
     public override long OutputBytes => _bytes;
@@ -22,7 +26,7 @@ internal sealed class MessagesJsonUsage : UsageReader
             return;
         IsComplete = true;
         var raw = _scanner.Value("usage");
-        Usage = raw is null ? null : MessagesUsage.Parse(raw)?.Counts;
+        Usage = raw is null ? null : parse(raw);
         UsageRaw = Usage is null ? null : raw;
         ResponseModel = ModelName.Parse(_scanner.Value("model"));
     }

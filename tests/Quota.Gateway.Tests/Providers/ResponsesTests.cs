@@ -1,0 +1,110 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Quota.Gateway.Providers;
+using Quota.Gateway.Providers.OpenAi;
+using Quota.Shared.Usage;
+using Quota.TestKit;
+
+namespace Quota.Gateway.Tests.Providers;
+
+/// <summary>OpenAI's responses: what bounds a request, usage of recorded streams however they are cut, and an ending of our own.</summary>
+public sealed class ResponsesTests
+{
+    [Theory]
+    [InlineData("openai--openai-custom-tool.1", true)]
+    [InlineData("openai--openai-phase.1", true)]
+    [InlineData("openai--openai-error.1", false)]
+    public void Usage_is_the_providers_however_the_bytes_are_cut(string name, bool isComplete)
+    {
+        var (bytes, last) = (BytesOf(name), JsonElement.Parse(File.ReadLines(PathOf(name)).Last(line => line.Length > 0)).GetProperty("response"));
+        foreach (var cut in Enumerable.Range(0, 500).Select(i => (int)((long)i * bytes.Length / 500)))
+            Check([bytes[..cut], bytes[cut..]]);
+        Check([.. bytes.Select(b => new[] { b })]);
+
+        void Check(byte[][] pieces)
+        {
+            var (reader, kept) = (new ResponsesStreamUsage(), new ArrayBufferWriter<byte>());
+            foreach (var piece in pieces)
+                reader.Feed(piece, kept);
+            reader.End(kept);
+            kept.WrittenSpan.SequenceEqual(bytes).ShouldBeTrue();   // nothing is hidden
+            reader.IsComplete.ShouldBe(isComplete);
+            reader.ResponseModel.ShouldBe(last.GetProperty("model").GetString());
+            if (!last.TryGetProperty("usage", out var usage) || usage.ValueKind == JsonValueKind.Null)
+            {
+                reader.Usage.ShouldBeNull();
+                return;
+            }
+            var counts = reader.Usage.ShouldNotBeNull();
+            (counts.InputTokens, counts.OutputTokens).ShouldBe((usage.GetProperty("input_tokens").GetInt64(), usage.GetProperty("output_tokens").GetInt64()));
+            (counts.CachedInputTokens, counts.ReasoningTokens).ShouldBe((usage.GetProperty("input_tokens_details").GetProperty("cached_tokens").GetInt64(), usage.GetProperty("output_tokens_details").GetProperty("reasoning_tokens").GetInt64()));
+            JsonElement.DeepEquals(JsonElement.Parse(reader.UsageRaw!), usage).ShouldBeTrue();
+        }
+    }
+
+    [Fact]
+    public void Cut_before_any_event_it_ends_as_an_incomplete_response()
+    {
+        var events = Encoding.UTF8.GetString(BytesOf("openai--openai-phase.1")).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        for (var cut = 0; cut < events.Length; cut++)
+        {
+            var (reader, kept, output) = (new ResponsesStreamUsage(), new ArrayBufferWriter<byte>(), new ArrayBufferWriter<byte>());
+            foreach (var it in events[..cut])
+                reader.Next(Encoding.UTF8.GetBytes(it + "\n\n"), kept, out _).ShouldBe(EventStep.Whole);
+            var text = reader.OutputBytes;
+            reader.Next(Encoding.UTF8.GetBytes(events[cut] + "\n\n"), kept, out _);
+            reader.TakeBack().ShouldBeTrue();
+            reader.OutputBytes.ShouldBe(text);
+            reader.WriteEnding(output, new UsageCounts { InputTokens = 5, OutputTokens = 3, CachedInputTokens = 1 });
+            var lines = Encoding.UTF8.GetString(output.WrittenSpan).Split('\n');
+            lines[0].ShouldBe("event: response.incomplete");
+            var response = JsonElement.Parse(lines[1]["data: ".Length..]).GetProperty("response");
+            (response.GetProperty("status").GetString(), response.GetProperty("incomplete_details").GetProperty("reason").GetString()).ShouldBe(("incomplete", "max_output_tokens"));
+            ResponsesUsage.Of(response.GetProperty("usage")).ShouldBe(new UsageCounts { Requests = 1, InputTokens = 5, CachedInputTokens = 1, OutputTokens = 3 });
+            if (cut > 0)
+                response.GetProperty("id").GetString()!.ShouldStartWith("resp_0a63");
+        }
+    }
+
+    [Fact]
+    public void It_says_what_bounds_the_call()
+    {
+        var request = Read("""{"model":"gpt-4o","input":"hello","stream":true,"max_output_tokens":64}""");
+        (request.Model, request.Stream, request.OutputBound, request.HasMedia).ShouldBe(("gpt-4o", true, 64, false));
+        (Read("""{"model":"m","input":[{"role":"user","content":[{"type":"input_image","image_url":"x"},{"type":"input_text","text":"a"}]}]}""") is { HasMedia: true, Images: 1 }).ShouldBeTrue();
+        Read("""{"model":"m","input":"go on","previous_response_id":"resp_1"}""").HasMedia.ShouldBeTrue();   // all that was said before is input, too
+        Read("""{"model":"m","input":"go on","previous_response_id":null}""").HasMedia.ShouldBeFalse();
+        Read("""{"model":"m","tools":[{"type":"function","name":"f","parameters":{"type":"object","properties":{"type":{"type":"web_search"}}}}],"input":"a"}""").HasMedia.ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("""{"model":"m","input":"a"}""", """{"model":"m","input":"a","max_output_tokens":9}""")]
+    [InlineData("""{"max_output_tokens":null,"model":"m","input":"a"}""", """{"max_output_tokens":9,"model":"m","input":"a"}""")]
+    public void A_bound_is_put_in_where_there_is_none(string body, string sent)
+    {
+        using var stream = new StreamReader(Read(body).BodyWith(9).OpenRead());
+        stream.ReadToEnd().ShouldBe(sent);
+    }
+
+    [Theory]
+    [InlineData("""{"input":"a"}""", "model")]
+    [InlineData("""{"model":"m","model":"n"}""", "model")]
+    [InlineData("""{"model":"m","max_output_tokens":0}""", "max_output_tokens")]
+    [InlineData("""{"model":"m","max_output_tokens":1,"max_output_tokens":2}""", "max_output_tokens")]
+    [InlineData("""{"model":"m","stream":"yes"}""", "stream")]
+    [InlineData("""{"model":"m","background":true}""", "background")]
+    [InlineData("""{"model":"m","service_tier":"flex"}""", "service_tier")]
+    [InlineData("""{"model":"m","tools":[{"type":"web_search"}]}""", "tools")]
+    [InlineData("""{"model":"m","tools":[{"type":"mcp","server_url":"https://x"}]}""", "tools")]
+    [InlineData("""{"model":"m"} x""", null)]
+    public void It_refuses_by_name(string body, string? field) =>
+        ResponsesRequestReader.Read(Encoding.UTF8.GetBytes(body)).Refusal.ShouldBeOfType<Refusal.BadRequest>().Parameter.ShouldBe(field);
+
+    private static ProviderRequest Read(string body) => ResponsesRequestReader.Read(Encoding.UTF8.GetBytes(body)).Request.ShouldNotBeNull();
+
+    private static string PathOf(string name) => Path.Combine(Repository.Root, "tests/Quota.Gateway.Tests/Providers/Recordings", name + ".chunks.txt");
+
+    private static byte[] BytesOf(string name) => Encoding.UTF8.GetBytes(string.Concat(File.ReadLines(PathOf(name)).Where(line => line.Length > 0)
+        .Select(line => $"event: {JsonElement.Parse(line).GetProperty("type").GetString()}\ndata: {line}\n\n")));
+}
