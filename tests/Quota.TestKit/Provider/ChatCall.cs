@@ -37,13 +37,13 @@ internal sealed class ChatCall
     /// <summary>Input that has nothing to do with a cache.</summary>
     public int PlainInputTokens => InputTokens - CachedInputTokens - CacheWriteTokens;
 
-    /// <summary>The output bound: <c>max_completion_tokens</c>, else <c>max_tokens</c>.</summary>
+    /// <summary>The output bound: <c>max_completion_tokens</c>, else <c>max_tokens</c>; in Responses <c>max_output_tokens</c>.</summary>
     public int? Bound { get; set; }
 
     /// <summary>What a <c>reply:n</c> in the prompt says.</summary>
     public int? Reply { get; set; }
 
-    /// <summary>What a <c>cached:n</c> in the prompt says; only Messages obeys it.</summary>
+    /// <summary>What a <c>cached:n</c> in the prompt says; only Messages and Responses obey it.</summary>
     public int Cached { get; set; }
 
     public ProviderFault Fault { get; set; }

@@ -4,12 +4,12 @@ using Microsoft.AspNetCore.Http;
 namespace Quota.TestKit;
 
 /// <summary>
-/// A model server: OpenAI's <c>POST /v1/chat/completions</c> (JSON and SSE), <c>POST /v1/embeddings</c> and <c>GET /v1/models</c>, Anthropic's
+/// A model server: OpenAI's <c>POST /v1/chat/completions</c> and <c>POST /v1/responses</c> (JSON and SSE), <c>POST /v1/embeddings</c> and <c>GET /v1/models</c>, Anthropic's
 /// <c>POST /v1/messages</c> (JSON and SSE) and <c>POST /v1/messages/count_tokens</c>, and its own log under <c>GET /_log/totals</c> and <c>GET /_log/entries?after=</c>. One word of the prompt is one input token, and these words are obeyed
 /// (and counted) wherever they stand: <c>reply:n</c> answer with n tokens (default 16; never more than the bound of the request);
 /// <c>chunk:n</c> n tokens a chunk; <c>pace:n</c> n ms between two chunks; <c>wait:n</c> n ms before the answer begins;
 /// <c>fault:500</c>, <c>fault:429</c>; <c>fault:hang</c> never answer; <c>fault:cut</c> end the connection half-way;
-/// <c>fault:no-usage</c> do not report usage; in Messages <c>cached:n</c> n more input tokens, read from a cache. Disposing stops it.
+/// <c>fault:no-usage</c> do not report usage; in Messages and Responses <c>cached:n</c> n more input tokens, read from a cache. Disposing stops it.
 /// </summary>
 public sealed class FakeProvider : IAsyncDisposable
 {
@@ -18,6 +18,7 @@ public sealed class FakeProvider : IAsyncDisposable
 
     private static readonly OpenAiDialect OpenAi = new();
     private static readonly EmbeddingsDialect Embeddings = new(OpenAi);
+    private static readonly ResponsesDialect Responses = new(OpenAi);
 
     private readonly WebApplication _app;
 
@@ -44,8 +45,15 @@ public sealed class FakeProvider : IAsyncDisposable
         return new FakeProvider(app, log) { BaseUrl = LoopbackHost.UrlOf(app) };
     }
 
-    /// <summary>How many output tokens lie in this text of its: an answer, a chunk, or raw bytes of a stream as far as they came.</summary>
-    public static int TokensIn(string text) => text.AsSpan().Count("tick");
+    /// <summary>
+    /// How many output tokens lie in this text of its: an answer, a chunk, or raw bytes of a stream as far as they came. The end of a
+    /// Responses stream, which says the whole text again, is not counted.
+    /// </summary>
+    public static int TokensIn(string text)
+    {
+        var end = text.IndexOf("response.output_text.done", StringComparison.Ordinal);
+        return (end < 0 ? text : text.AsSpan(0, end)).Count("tick");
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _app.DisposeAsync();
@@ -59,6 +67,8 @@ public sealed class FakeProvider : IAsyncDisposable
             return OpenAiError.WriteAsync(context, 401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key");
         if (request.Path == "/v1/chat/completions" && HttpMethods.IsPost(request.Method))
             return chat.AnswerAsync(context, OpenAi);
+        if (request.Path == "/v1/responses" && HttpMethods.IsPost(request.Method))
+            return chat.AnswerAsync(context, Responses);
         if (request.Path == "/v1/embeddings" && HttpMethods.IsPost(request.Method))
             return chat.AnswerAsync(context, Embeddings);
         if (request.Path == "/v1/models" && HttpMethods.IsGet(request.Method))
