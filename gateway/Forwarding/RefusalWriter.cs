@@ -13,6 +13,8 @@ internal static class RefusalWriter
         response.ContentLength = answer.Body.Length;
         if (answer.RetryAfterSeconds is { } seconds)
             response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        if (answer.IdHeader is { } name && response.Headers["x-request-id"] is [{ } id])
+            response.Headers[name] = id;
         if (answer.ShouldRetry is { } retry)
             response.Headers["x-should-retry"] = retry ? "true" : "false";
         await response.Body.WriteAsync(answer.Body, context.RequestAborted);

@@ -68,4 +68,8 @@ internal abstract record Refusal
 }
 
 /// <summary>A refusal as bytes. <paramref name="ShouldRetry"/> goes out as <c>x-should-retry</c> when it is known.</summary>
-internal sealed record RefusalAnswer(int Status, byte[] Body, int? RetryAfterSeconds = null, bool? ShouldRetry = null);
+internal sealed record RefusalAnswer(int Status, byte[] Body, int? RetryAfterSeconds = null, bool? ShouldRetry = null)
+{
+    /// <summary>A header beside <c>x-request-id</c> in which this provider's clients look for the request's id.</summary>
+    public string? IdHeader { get; init; }
+}

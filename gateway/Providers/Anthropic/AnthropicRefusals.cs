@@ -45,5 +45,5 @@ internal static class AnthropicRefusals
         json.WriteEndObject();
         if (standing is not null)
             QuotaObject.Of(standing)(json);
-    }));
+    })) { IdHeader = "request-id" };
 }

@@ -15,7 +15,7 @@ internal ref struct MessagesRequestReader
     /// <summary>And about one of its own that the client runs: bash, text editor, computer, memory.</summary>
     private const long TokensAboutClientTool = 1500;
 
-    private static readonly string[] ClientTools = ["bash_", "text_editor_", "computer_", "memory_"];
+    private static readonly string[] ClientTools = ["bash_20", "text_editor_20", "computer_20", "memory_20"];   // then the rest of its version's date
     private static readonly string[] DearBetas = ["context-1m", "fast-mode", "mcp-client", "code-execution", "skills-"];
 
     private readonly ReadOnlyMemory<byte> _body;

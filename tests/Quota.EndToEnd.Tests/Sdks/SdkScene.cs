@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using Quota.TestKit;
 
 namespace Quota.EndToEnd.Tests.Sdks;
@@ -23,8 +25,14 @@ public sealed class SdkScene : IAsyncLifetime
     /// <summary>A millionth of a dollar a month: no call ever fits that asks for more than one token.</summary>
     public const string Tiny = "qk_sdk_tiny_0123456789";
 
-    /// <summary>May use gpt-4o-mini alone.</summary>
+    /// <summary>May use gpt-4o-mini and <see cref="Claude"/> alone.</summary>
     public const string Narrow = "qk_sdk_narrow_0123456789";
+
+    /// <summary>Has limits on tokens that are never reached: their counters say what was metered.</summary>
+    public const string Counted = "qk_sdk_counted_0123456789";
+
+    /// <summary>The model that Messages are sent to.</summary>
+    public const string Claude = "claude-haiku-4-5";
 
     private RedisServer _redis = null!;
     private GatewayProcess _gateway = null!;
@@ -33,12 +41,38 @@ public sealed class SdkScene : IAsyncLifetime
     public FakeProvider Provider { get; private set; } = null!;
 
     /// <summary>The one thing that a caller changes.</summary>
-    public string BaseUrl => _proxy.Url + "/v1";
+    public string BaseUrl => Root + "/v1";
+
+    /// <summary>The same for an SDK that adds <c>/v1</c> itself.</summary>
+    public string Root => _proxy.Url;
 
     public string Output => _gateway.Process.Output;
 
     /// <summary>What reached the gateway with this key.</summary>
     public IReadOnlyList<Attempt> Attempts(string key) => _proxy.AttemptsOf(key);
+
+    /// <summary>Another proxy in front of the gateway: what comes through it in <c>x-api-key</c> is under the key "".</summary>
+    public Task<CountingProxy> ProxyAsync() => CountingProxy.StartAsync(_gateway.Url);
+
+    /// <summary>The usage events of a user, when there are so many.</summary>
+    public async Task<IReadOnlyList<JsonElement>> EventsAsync(string user, int count)
+    {
+        JsonElement[] events = [];
+        await Eventually.TrueAsync($"{count} events of {user} are written",
+            () => (events = [.. _gateway.Events().Where(it => it.GetProperty("user").GetString() == user)]).Length >= count, detail: () => Output);
+        events.Length.ShouldBe(count);
+        return events;
+    }
+
+    /// <summary>What a limit's counter says is used, and what is held.</summary>
+    public async Task<(decimal Used, decimal Held)> StandingAsync(string code)
+    {
+        using var http = new HttpClient();
+        var answer = JsonElement.Parse(await http.GetStringAsync(_gateway.AdminUrl + "/admin/limits"));
+        var limit = answer.GetProperty("limits").EnumerateArray().Single(limit => limit.GetProperty("limit").GetString() == code);
+        return (Number("used"), Number("held"));
+        decimal Number(string field) => decimal.Parse(limit.GetProperty(field).GetString()!, CultureInfo.InvariantCulture);
+    }
 
     public async ValueTask InitializeAsync()
     {
@@ -57,24 +91,30 @@ public sealed class SdkScene : IAsyncLifetime
     }
 
     private static string Yaml(FakeProvider provider) => GatewayProcess.Upstream(provider) + $$"""
+          anthropic: { protocol: anthropic, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["claude-*"] }
         orgs:
-          acme: { timezone: Europe/Berlin, currency: USD, teams: { sdk: { users: [free, brisk, slow, poor, tiny, narrow] } } }
+          acme: { timezone: Europe/Berlin, currency: USD, teams: { sdk: { users: [free, brisk, slow, poor, tiny, narrow, counted] } } }
         keys:
           - { name: free, secret: {{Free}}, scope: acme/sdk/free }
           - { name: brisk, secret: {{Brisk}}, scope: acme/sdk/brisk }
           - { name: slow, secret: {{Slow}}, scope: acme/sdk/slow }
           - { name: poor, secret: {{Poor}}, scope: acme/sdk/poor }
           - { name: tiny, secret: {{Tiny}}, scope: acme/sdk/tiny }
-          - { name: narrow, secret: {{Narrow}}, scope: acme/sdk/narrow, models: ["gpt-4o-mini"] }
+          - { name: narrow, secret: {{Narrow}}, scope: acme/sdk/narrow, models: ["gpt-4o-mini", "{{Claude}}"] }
+          - { name: counted, secret: {{Counted}}, scope: acme/sdk/counted }
         limits:
           - { code: acme-month, scope: acme, meter: spend, amount: "1000.00", window: { kind: month }, mode: hard }
           - { code: brisk-rps, scope: acme/sdk/brisk, meter: requests, amount: "1", window: { kind: rate, every: second, burst: 1 }, mode: hard }
           - { code: slow-rpm, scope: acme/sdk/slow, meter: requests, amount: "1", window: { kind: rate, every: minute, burst: 1 }, mode: hard }
           - { code: poor-month, scope: acme/sdk/poor, meter: requests, amount: "1", window: { kind: month }, mode: hard }
           - { code: tiny-month, scope: acme/sdk/tiny, meter: spend, amount: "0.000001", window: { kind: month }, mode: hard }
+          - { code: counted-input, scope: acme/sdk/counted, meter: input_tokens, amount: "1000000000", window: { kind: month }, mode: hard }
+          - { code: counted-output, scope: acme/sdk/counted, meter: output_tokens, amount: "1000000000", window: { kind: month }, mode: hard }
         prices:
           models:
             gpt-4o-mini: { provider: openai, input: "0.15", cached_input: "0.075", output: "0.60", max_input_tokens: 128000, max_output_tokens: 16384 }
             gpt-4o: { provider: openai, input: "2.50", output: "10.00", max_input_tokens: 128000, max_output_tokens: 16384 }
+            {{Claude}}: { provider: anthropic, input: "1.00", cached_input: "0.10", cache_write: "1.25", cache_write_1h: "2.00", output: "5.00", max_input_tokens: 200000, max_output_tokens: 64000 }
+            claude-opus-4-5: { provider: anthropic, input: "5.00", output: "25.00", max_input_tokens: 200000, max_output_tokens: 64000 }
         """;
 }

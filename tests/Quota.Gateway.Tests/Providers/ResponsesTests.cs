@@ -101,6 +101,44 @@ public sealed class ResponsesTests
     public void It_refuses_by_name(string body, string? field) =>
         ResponsesRequestReader.Read(Encoding.UTF8.GetBytes(body)).Refusal.ShouldBeOfType<Refusal.BadRequest>().Parameter.ShouldBe(field);
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_call_is_one_event_with_the_providers_numbers(bool stream)
+    {
+        await using var scene = await LimitScene.StartAsync("- { code: tokens, scope: acme, meter: total_tokens, amount: \"100000\", window: { kind: day }, selector: { endpoints: [responses] } }");
+        var answer = await scene.SendAsync("/v1/responses", $$"""{"model":"gpt-4o-mini","input":"hello there cached:40 reply:30 {{new string('x', 100)}}","max_output_tokens":50{{(stream ? ",\"stream\":true" : "")}}}""", LimitScene.Ada);
+        answer.Status.ShouldBe(System.Net.HttpStatusCode.OK, answer.Text);
+        var (it, log) = ((await scene.Gateway.EventsAsync(1)).Single(), scene.Provider.Served.Entries().Single());
+        var usage = it.GetProperty("usage");
+        (usage.GetProperty("input_tokens").GetInt64(), usage.GetProperty("cached_input_tokens").GetInt64(), usage.GetProperty("output_tokens").GetInt64()).ShouldBe((log.InputTokens, 40, 30));
+        (it.GetProperty("route").GetString(), it.GetProperty("estimated").GetBoolean(), it.GetProperty("status").GetString()).ShouldBe(("/v1/responses", false, "completed"));
+        await scene.SettledAsync("tokens", log.InputTokens + 30);
+    }
+
+    [Fact]
+    public async Task Without_a_bound_the_largest_that_fits_is_put_in()
+    {
+        await using var scene = await LimitScene.StartAsync("- { code: out, scope: acme, meter: output_tokens, amount: \"700\", window: { kind: day } }");
+        var answer = await scene.SendAsync("/v1/responses", """{"model":"gpt-4o-mini","input":"hello reply:5"}""", LimitScene.Ada);
+        (answer.Status, answer.Header("x-quota-clamped")).ShouldBe((System.Net.HttpStatusCode.OK, "700"));
+        scene.Provider.Served.Entries().Single().Bound.ShouldBe(700);
+    }
+
+    [Fact]
+    public async Task A_stepwise_stream_ends_as_an_incomplete_response()
+    {
+        await using var scene = await LimitScene.StartAsync(
+            "- { code: steps, scope: acme, meter: output_tokens, amount: \"600\", window: { kind: month }, hold: stepwise }", ("Limits__StepTokens", "64"));
+        var answer = await scene.SendAsync("/v1/responses", """{"model":"gpt-4o-mini","input":"hello reply:16000 chunk:20 pace:10","stream":true,"max_output_tokens":16000}""", LimitScene.Ada);
+        var last = answer.Text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1];
+        var response = JsonElement.Parse(last[(last.IndexOf("data: ", StringComparison.Ordinal) + 6)..]).GetProperty("response");
+        response.GetProperty("status").GetString().ShouldBe("incomplete");
+        var it = (await scene.Gateway.EventsAsync(1)).Single();
+        it.GetProperty("status").GetString().ShouldBe("cut_off");
+        await scene.SettledAsync("steps", response.GetProperty("usage").GetProperty("output_tokens").GetInt64());
+    }
+
     private static ProviderRequest Read(string body) => ResponsesRequestReader.Read(Encoding.UTF8.GetBytes(body)).Request.ShouldNotBeNull();
 
     private static string PathOf(string name) => Path.Combine(Repository.Root, "tests/Quota.Gateway.Tests/Providers/Recordings", name + ".chunks.txt");

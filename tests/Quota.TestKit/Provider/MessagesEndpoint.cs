@@ -16,12 +16,12 @@ internal sealed class MessagesEndpoint(ChatEndpoint chat, string credential)
     {
         var request = context.Request;
         var version = request.Headers["anthropic-version"].ToString();
-        if (request.Headers["x-api-key"] != credential)
+        if (request.Headers["x-api-key"] != credential && request.Headers.Authorization != "Bearer " + credential)   // the newest SDKs send the latter
             return RefuseAsync(context, 401, "authentication_error", "invalid x-api-key");
         if (version.Length == 0)
             return RefuseAsync(context, 400, "invalid_request_error", "anthropic-version: header is required");
         // The only versions there ever were; a header that was sent twice is neither.
-        if (version is not ("2023-06-01" or "2023-01-01"))
+        if (version is not ("2026-10-21" or "2023-06-01" or "2023-01-01"))
             return RefuseAsync(context, 400, "invalid_request_error", $"anthropic-version: \"{version}\" is not a valid version");
         if (!HttpMethods.IsPost(request.Method))
             return RefuseAsync(context, 405, "invalid_request_error", "Method Not Allowed");

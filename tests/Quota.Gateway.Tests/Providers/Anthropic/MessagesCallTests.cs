@@ -77,6 +77,7 @@ public sealed class MessagesCallTests : IAsyncLifetime
         {
             var answer = await call;
             ((int)answer.Status).ShouldBe(status, answer.Text);
+            answer.Header("request-id").ShouldBe(answer.Header("x-request-id"));
             answer.Json.GetProperty("type").GetString().ShouldBe("error");
             answer.Json.GetProperty("error").GetProperty("type").GetString().ShouldBe(type);
             answer.Json.GetProperty("error").GetProperty("message").GetString()!.ShouldContain(message);

@@ -66,6 +66,7 @@ public sealed class MessagesRequestReaderTests
     [InlineData("""{"model":"m","max_tokens":1,"stream":true,"stream":false}""", "stream", "twice")]
     [InlineData("""{"model":"m","max_tokens":1,"stream":"yes"}""", "stream", "true or false")]
     [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_20250305","name":"web_search"}]}""", "tools", "web_search_20250305")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"computer_toolset_20260801","name":"computer"}]}""", "tools", "computer_toolset_20260801")]
     [InlineData("""{"model":"m","max_tokens":1,"mcp_servers":[{"url":"https://x"}]}""", "mcp_servers", "not metered")]
     [InlineData("""{"model":"m","max_tokens":1,"container":"c"}""", "container", "not metered")]
     [InlineData("""{"model":"m","max_tokens":1,"speed":"fast"}""", "speed", "not metered")]
