@@ -49,6 +49,21 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
         {
             await call.Meter.EndAsync(StatusOf(error, context, call.Meter));   // nothing to do when the last byte has ended it
         }
+        return RefusalOf(error, context);
+    }
+
+    /// <summary>Sends a call that nobody bills. Null when the upstream's answer went to the client, else what to tell the client instead.</summary>
+    public async Task<Refusal?> PassAsync(HttpContext context, IProviderAdapter adapter, Upstream upstream, string route, SplicedBody body, Guid id)
+    {
+        using var sent = body.OpenRead();
+        context.Request.Body = sent;
+        context.Request.ContentLength = body.Length;
+        context.Request.Headers.TransferEncoding = default;
+        return RefusalOf(await yarp.SendAsync(context, upstream.BaseUrl.AbsoluteUri, _http, _config, new FreeTransformer(adapter, upstream, route, id.ToString())), context);
+    }
+
+    private static Refusal? RefusalOf(ForwarderError error, HttpContext context)
+    {
         if (error == ForwarderError.None || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
             return null;
         return error == ForwarderError.RequestTimedOut ? new Refusal.UpstreamSilent() : new Refusal.UpstreamUnreachable();

@@ -14,17 +14,23 @@ namespace Quota.Gateway.Forwarding;
 
 /// <summary>One call's way, in order: who, what, allowed, held, begun, forwarded; ended and settled while its last byte passes.</summary>
 internal sealed class CallHandler(
-    CurrentControl control, UpstreamTable upstreams, ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder,
+    CurrentControl control, UpstreamTable upstreams, ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, FreeCall free,
     LimitsOptions limits, GatewayClock clock, GatewayMetrics metrics)
 {
-    public async Task HandleAsync(HttpContext context, IProviderAdapter adapter, string route)
+    /// <summary>A call that is metered.</summary>
+    public Task HandleAsync(HttpContext context, IProviderAdapter adapter, string route) => HandleAsync(context, adapter, id => RunAsync(context, adapter, route, id));
+
+    /// <summary>A call that the provider answers for nothing: whose key it is, and whether that may use the model, is all that is asked.</summary>
+    public Task HandleFreeAsync(HttpContext context, IProviderAdapter adapter, string route) => HandleAsync(context, adapter, id => free.RunAsync(context, adapter, route, id));
+
+    private async Task HandleAsync(HttpContext context, IProviderAdapter adapter, Func<Guid, Task<Refusal?>> run)
     {
         var id = Guid.CreateVersion7(clock.GetUtcNow());
         context.Response.Headers["x-request-id"] = id.ToString();
         Refusal? refusal;
         try
         {
-            refusal = await RunAsync(context, adapter, route, id);
+            refusal = await run(id);
         }
         catch (BadHttpRequestException problem) when (!context.Response.HasStarted)
         {

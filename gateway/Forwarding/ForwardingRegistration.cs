@@ -8,7 +8,7 @@ namespace Quota.Gateway.Forwarding;
 internal static class ForwardingRegistration
 {
     public static IServiceCollection AddForwarding(this IServiceCollection services, Settings settings) =>
-        services.AddSingleton(ForwardingOptions.Read(settings)).AddHttpForwarder().AddSingleton<CallForwarder>().AddSingleton<CallHandler>().AddSingleton<ModelList>();
+        services.AddSingleton(ForwardingOptions.Read(settings)).AddHttpForwarder().AddSingleton<CallForwarder>().AddSingleton<FreeCall>().AddSingleton<CallHandler>().AddSingleton<ModelList>();
 
     public static void MapCalls(this IApplicationBuilder app)
     {
@@ -16,11 +16,14 @@ internal static class ForwardingRegistration
         var models = app.ApplicationServices.GetRequiredService<ModelList>();
         var adapters = app.ApplicationServices.GetServices<IProviderAdapter>().ToArray();
         var routes = adapters.SelectMany(adapter => adapter.Routes.Select(route => (route, adapter))).ToDictionary(pair => pair.route, pair => pair.adapter);
+        var free = adapters.SelectMany(adapter => adapter.FreeRoutes.Select(route => (route, adapter))).ToDictionary(pair => pair.route, pair => pair.adapter);
         app.Run(context =>
         {
             var path = context.Request.Path.Value ?? "/";
             if (HttpMethods.IsGet(context.Request.Method) && ModelList.NameOf(path) is { } name)
                 return models.AnswerAsync(context, Array.Find(adapters, adapter => adapter.Knows(context.Request.Headers)) ?? adapters[0], name);
+            if (HttpMethods.IsPost(context.Request.Method) && free.TryGetValue(path, out var giver))
+                return handler.HandleFreeAsync(context, giver, path);
             return HttpMethods.IsPost(context.Request.Method) && routes.TryGetValue(path, out var adapter)
                 ? handler.HandleAsync(context, adapter, path)
                 : RefusalWriter.WriteAsync(context, Nearest(adapters, path).Refuse(new Refusal.UnknownRoute(context.Request.Method, Shown(path))));

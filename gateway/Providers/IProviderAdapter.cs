@@ -15,6 +15,9 @@ internal interface IProviderAdapter
     /// <summary>The metered routes (POST) that this grammar answers.</summary>
     IReadOnlyList<string> Routes { get; }
 
+    /// <summary>Routes (POST, a body that names a model) that the provider answers for nothing: passed on for a valid key, not metered.</summary>
+    IReadOnlyList<string> FreeRoutes => [];
+
     /// <summary>What kind of endpoint one of <see cref="Routes"/> is, one of <c>LimitSelector.EndpointKinds</c>.</summary>
     string EndpointKind(string route);
 

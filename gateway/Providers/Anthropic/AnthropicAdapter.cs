@@ -12,6 +12,8 @@ internal sealed class AnthropicAdapter : IProviderAdapter
 
     public IReadOnlyList<string> Routes { get; } = [Messages];
 
+    public IReadOnlyList<string> FreeRoutes { get; } = [Messages + "/count_tokens"];
+
     public string EndpointKind(string route) => "chat";
 
     public RequestReading ReadRequest(string route, ReadOnlyMemory<byte> body, IHeaderDictionary headers) => MessagesRequestReader.Read(body, headers["anthropic-beta"]);

@@ -71,6 +71,19 @@ public sealed class MessagesCallTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Counting_tokens_is_passed_on_for_a_valid_key_and_costs_nothing()
+    {
+        const string route = "/v1/messages/count_tokens";
+        var counted = await _scene.MessageAsync(LimitScene.Ada, "one two three", more: "", route: route);
+        (counted.Status, counted.Json.GetProperty("input_tokens").GetInt64()).ShouldBe((HttpStatusCode.OK, 3));
+        counted.Header("x-request-id").ShouldNotBeNull();
+        ((int)(await _scene.MessageAsync("qk_unknown_0123456789", more: "", route: route)).Status).ShouldBe(401);
+        ((int)(await _scene.MessageAsync(LimitScene.Guest, more: "", route: route)).Status).ShouldBe(403);   // it may use claude-p* only
+        (await _scene.MessageAsync(LimitScene.Ada)).Status.ShouldBe(HttpStatusCode.OK);
+        (await _scene.Gateway.EventsAsync(1)).Single().GetProperty("route").GetString().ShouldBe("/v1/messages");   // and no event of the count before it
+    }
+
+    [Fact]
     public async Task Refusals_are_in_anthropics_words()
     {
         async Task Expect(Task<Answer> call, int status, string type, string message)

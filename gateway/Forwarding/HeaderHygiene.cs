@@ -1,0 +1,84 @@
+using System.Collections.Frozen;
+using System.Net.Http.Headers;
+using Microsoft.Extensions.Primitives;
+using Quota.Gateway.Keys;
+using Quota.Gateway.Providers;
+
+namespace Quota.Gateway.Forwarding;
+
+/// <summary>
+/// Which headers pass, and how: the caller's key gives way to the upstream's credential, identity and forwarding headers are dropped, so is
+/// what the upstream says of our account. Copies headers itself, once, instead of removing what YARP copied.
+/// </summary>
+internal static class HeaderHygiene
+{
+    // Of one connection only (RFC 9110, 7.6.1), and those that YARP keeps back with them.
+    private static readonly string[] OfOneConnection =
+    [
+        "Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "TE", "Upgrade", "HTTP2-Settings", "Upgrade-Insecure-Requests", "Alt-Svc", "ALPN", "Close",
+        "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization", "Proxy-Features", "Proxy-Instruction", "Security-Scheme",
+    ];
+
+    // What a client may not say to an upstream: who it is there, or where it comes from.
+    private static readonly FrozenSet<string> Dropped = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase,
+        [.. OfOneConnection, .. KeyReader.Headers, "OpenAI-Organization", "OpenAI-Project", "x-request-id", "Idempotency-Key", "Cookie", "Forwarded", "Via", "X-Real-IP", "Accept-Encoding", "Host"]);
+
+    // What an upstream says of our account with it: whose it is, its cookies. Its rate limits go by their prefixes.
+    private static readonly FrozenSet<string> DroppedOnReturn = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase, [.. OfOneConnection, "openai-organization", "openai-project", "anthropic-organization-id", "Set-Cookie", "x-request-id"]);
+
+    /// <summary>Headers and address of the request as it goes upstream.</summary>
+    public static void Send(HttpContext context, HttpRequestMessage request, IProviderAdapter adapter, Upstream upstream, string route, string id)
+    {
+        foreach (var (name, values) in context.Request.Headers)
+        {
+            if (!Dropped.Contains(name) && !name.StartsWith(':') && !name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase))
+                Add(request, name, values);
+        }
+        request.RequestUri = upstream.AddressOf(route);   // without the query: it may hold the caller's key
+        adapter.Authorize(request.Headers, upstream.Credential);
+        request.Headers.TryAddWithoutValidation("Accept-Encoding", "identity");
+        request.Headers.TryAddWithoutValidation("x-request-id", id);
+    }
+
+    /// <summary>Headers of the answer as they go to the client.</summary>
+    public static void Return(HttpResponseMessage answer, IHeaderDictionary headers, string id)
+    {
+        Copy(answer.Headers.NonValidated, headers);
+        Copy(answer.Content.Headers.NonValidated, headers);
+        if (answer.Headers.NonValidated.Contains("Transfer-Encoding") || (int)answer.StatusCode is 204 or 205)
+            headers.ContentLength = null;   // chunks say the length (RFC 9112, 6.3), and what has no body has none
+        headers["x-request-id"] = id;
+    }
+
+    private static void Add(HttpRequestMessage request, string name, StringValues values)
+    {
+        if (values is [{ } value])
+        {
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+                request.Content?.Headers.TryAddWithoutValidation(name, value);
+        }
+        else if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
+            request.Content?.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+    }
+
+    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to)
+    {
+        foreach (var (name, values) in from)
+        {
+            if (DroppedOnReturn.Contains(name) || IsOfLimits(name))
+                continue;
+            if (values.Count <= 1)
+                to[name] = values.ToString();
+            else
+                to[name] = (string[])[.. values];
+        }
+    }
+
+    /// <summary>The upstream's rate limits are of our account with it; and of quotas only we speak.</summary>
+    private static bool IsOfLimits(string name) =>
+        name.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("anthropic-ratelimit-", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("RateLimit", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("x-quota-", StringComparison.OrdinalIgnoreCase);
+}
