@@ -5,6 +5,8 @@ namespace Quota.Gateway.Providers.Anthropic;
 /// <summary>What an event of a streamed message adds. Allocates nothing.</summary>
 internal static class MessagesDelta
 {
+    private const long FramingOfToolCall = 64;
+
     /// <summary>
     /// Bytes of all that the model wrote into a <c>content_block_delta</c>: text, thinking, the input of tools; null when it is another event.
     /// As they stand in JSON, where escapes only make them more. A signature is no text of the model.
@@ -28,10 +30,13 @@ internal static class MessagesDelta
         return isDelta ? sum : null;
     }
 
-    /// <summary>Text that a block has from the start, such as the name of a tool.</summary>
+    /// <summary>
+    /// Text that a block has from the start, such as the name of a tool. What frames a call of a tool is billed as output, too: about 40
+    /// tokens in recordings.
+    /// </summary>
     public static long TextBytesOf(JsonElement block)
     {
-        var sum = 0L;
+        var sum = block.TryGetProperty("type", out var type) && type.ValueEquals("tool_use"u8) ? FramingOfToolCall : 0;
         foreach (var field in (ReadOnlySpan<string>)["text", "thinking", "name", "data"])
         {
             if (block.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String)

@@ -49,6 +49,18 @@ public sealed class MessagesStreamUsageTests
         }
     }
 
+    [Theory]
+    [InlineData("anthropic--anthropic-text.chunks.txt", 30)]
+    [InlineData("anthropic--anthropic-tool-no-args.chunks.txt", 48)]
+    [InlineData("anthropic--anthropic-web-fetch-tool.1.chunks.txt", 446)]
+    [InlineData("anthropic-sdk--tool_use_response.sse", 65)]
+    public void Bytes_bound_the_tokens_that_are_billed_even_for_a_call_of_a_tool_without_arguments(string file, long tokens)
+    {
+        var reader = new MessagesStreamUsage();
+        reader.Feed(BytesOf(file), null);
+        reader.OutputBytes.ShouldBeGreaterThan(tokens);
+    }
+
     [Fact]
     public void Cache_reads_and_writes_are_input_each_apart()
     {
@@ -108,7 +120,7 @@ public sealed class MessagesStreamUsageTests
             var reader = new MessagesStreamUsage();
             reader.Feed(bytes, null);
             reader.End(null);
-            reader.OutputBytes.ShouldBeInRange(0, bytes.Length);
+            reader.OutputBytes.ShouldBeInRange(0, bytes.Length + 64 * 10);
             if (reader.Usage is { } usage)
                 new[] { usage.InputTokens, usage.OutputTokens, usage.CachedInputTokens, usage.CacheWriteTokens }.ShouldAllBe(count => count >= 0);
         }, iter: LongForm.Pick(300, 20_000));
