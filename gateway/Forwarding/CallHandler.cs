@@ -17,20 +17,15 @@ internal sealed class CallHandler(
     CurrentControl control, UpstreamTable upstreams, ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, FreeCall free,
     LimitsOptions limits, GatewayClock clock, GatewayMetrics metrics)
 {
-    /// <summary>A call that is metered.</summary>
-    public Task HandleAsync(HttpContext context, IProviderAdapter adapter, string route) => HandleAsync(context, adapter, id => RunAsync(context, adapter, route, id));
-
-    /// <summary>A call that the provider answers for nothing: whose key it is, and whether that may use the model, is all that is asked.</summary>
-    public Task HandleFreeAsync(HttpContext context, IProviderAdapter adapter, string route) => HandleAsync(context, adapter, id => free.RunAsync(context, adapter, route, id));
-
-    private async Task HandleAsync(HttpContext context, IProviderAdapter adapter, Func<Guid, Task<Refusal?>> run)
+    /// <param name="isFree">The provider answers it for nothing: only whose key it is, and whether that may use the model, is asked.</param>
+    public async Task HandleAsync(HttpContext context, IProviderAdapter adapter, string route, bool isFree)
     {
         var id = Guid.CreateVersion7(clock.GetUtcNow());
         context.Response.Headers["x-request-id"] = id.ToString();
         Refusal? refusal;
         try
         {
-            refusal = await run(id);
+            refusal = await RunAsync(context, adapter, route, isFree, id);
         }
         catch (BadHttpRequestException problem) when (!context.Response.HasStarted)
         {
@@ -43,7 +38,7 @@ internal sealed class CallHandler(
         await RefusalWriter.WriteAsync(context, adapter.Refuse(refusal));
     }
 
-    private async Task<Refusal?> RunAsync(HttpContext context, IProviderAdapter adapter, string route, Guid id)
+    private async Task<Refusal?> RunAsync(HttpContext context, IProviderAdapter adapter, string route, bool isFree, Guid id)
     {
         if (control.Now is not { } state || control.IsStale)
             return new Refusal.Unavailable("control", "The gateway has no current control snapshot.", 5);
@@ -53,6 +48,8 @@ internal sealed class CallHandler(
         using var body = await RequestBody.ReadAsync(context.Request, limits.MaxBodyBytes, context.RequestAborted);
         if (body is null)
             return new Refusal.BodyTooLarge(limits.MaxBodyBytes);
+        if (isFree)
+            return await free.RunAsync(context, adapter, route, caller, body.Bytes, id);
         var (request, mistake) = adapter.ReadRequest(route, body.Bytes, context.Request.Headers);
         if (request is null)
             return mistake;

@@ -15,17 +15,15 @@ internal static class ForwardingRegistration
         var handler = app.ApplicationServices.GetRequiredService<CallHandler>();
         var models = app.ApplicationServices.GetRequiredService<ModelList>();
         var adapters = app.ApplicationServices.GetServices<IProviderAdapter>().ToArray();
-        var routes = adapters.SelectMany(adapter => adapter.Routes.Select(route => (route, adapter))).ToDictionary(pair => pair.route, pair => pair.adapter);
-        var free = adapters.SelectMany(adapter => adapter.FreeRoutes.Select(route => (route, adapter))).ToDictionary(pair => pair.route, pair => pair.adapter);
+        var routes = adapters.SelectMany(adapter => adapter.Routes.Select(route => (route, adapter, IsFree: false)).Concat(adapter.FreeRoutes.Select(route => (route, adapter, IsFree: true))))
+            .ToDictionary(it => it.route, it => (Adapter: it.adapter, it.IsFree));
         app.Run(context =>
         {
             var path = context.Request.Path.Value ?? "/";
             if (HttpMethods.IsGet(context.Request.Method) && ModelList.NameOf(path) is { } name)
                 return models.AnswerAsync(context, Array.Find(adapters, adapter => adapter.Knows(context.Request.Headers)) ?? adapters[0], name);
-            if (HttpMethods.IsPost(context.Request.Method) && free.TryGetValue(path, out var giver))
-                return handler.HandleFreeAsync(context, giver, path);
-            return HttpMethods.IsPost(context.Request.Method) && routes.TryGetValue(path, out var adapter)
-                ? handler.HandleAsync(context, adapter, path)
+            return HttpMethods.IsPost(context.Request.Method) && routes.TryGetValue(path, out var it)
+                ? handler.HandleAsync(context, it.Adapter, path, it.IsFree)
                 : RefusalWriter.WriteAsync(context, Nearest(adapters, path).Refuse(new Refusal.UnknownRoute(context.Request.Method, Shown(path))));
         });
     }

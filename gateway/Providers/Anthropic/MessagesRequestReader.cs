@@ -40,18 +40,7 @@ internal ref struct MessagesRequestReader
             if (beta is not null && Array.Find(DearBetas, beta.Contains) is { } dear)
                 return Bad("anthropic-beta", $"'{dear}' has prices that are not metered yet; leave it out.");
         }
-        try
-        {
-            return new MessagesRequestReader(body).Read();
-        }
-        catch (JsonException problem)
-        {
-            return Bad(null, $"The body is not valid JSON (line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}).");
-        }
-        catch (InvalidOperationException)
-        {
-            return Bad(null, "The body holds text that is not valid UTF-8 or has an invalid escape.");
-        }
+        return RequestJson.Read(body, static body => new MessagesRequestReader(body).Read());
     }
 
     private RequestReading Read()
@@ -131,7 +120,7 @@ internal ref struct MessagesRequestReader
     {
         _json.Read();
         Once("model", ref _models);
-        if (_json.TokenType == JsonTokenType.String && _json.GetString() is { Length: > 0 and <= 256 } model && !model.Any(char.IsControl))
+        if (RequestJson.Model(_json) is { } model)
             _model = model;
         else
             Refuse("model", "The model's name must be a string of at most 256 characters without control characters.");

@@ -8,62 +8,35 @@ namespace Quota.Gateway.Providers.Anthropic;
 /// Usage of a streamed message (docs.claude.com/en/docs/build-with-claude/streaming): input stands in <c>message_start</c>, running totals in
 /// every <c>message_delta</c>, and only <c>message_stop</c> says that the answer is whole.
 /// </summary>
-internal sealed class MessagesStreamUsage : UsageReader
+internal sealed class MessagesStreamUsage : EventUsage<MessagesStreamUsage.Progress>
 {
-    private readonly SseEventReader _events;
     private byte[]? _startRaw, _deltaRaw;
     private MessagesUsage _usage;
     private bool _hasTotals;
-    private Progress _now, _before;
 
-    public MessagesStreamUsage() => _events = new SseEventReader(OnEvent);
-
-    /// <summary>How far the answer is.</summary>
-    private record struct Progress
+    internal record struct Progress : IEventProgress
     {
-        public long TextBytes, TextEvents;
-        public bool HasBegun;
-        public int? OpenBlock;
-    }
+        public long TextBytes { get; set; }
 
-    public override long OutputBytes => _now.TextBytes + _events.UnreadBytes;
+        public long TextEvents { get; set; }
 
-    public override long TextEvents => _now.TextEvents;
+        public bool HasBegun { get; set; }
 
-    public override void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept) => _events.Feed(data, kept);
-
-    public override EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
-    {
-        _before = _now;
-        return _events.Next(data, kept, out taken);
-    }
-
-    public override EventStep End(IBufferWriter<byte>? kept)
-    {
-        _before = _now;
-        return _events.End(kept);
-    }
-
-    public override bool TakeBack()
-    {
-        if (_events.WasPartlyOut)
-            return false;
-        _now = _before;
-        return true;
+        public int? OpenBlock { get; set; }
     }
 
     public override void WriteEnding(IBufferWriter<byte> output, UsageCounts counted)
     {
         var ending = new MessagesEnding(output);
-        if (!_now.HasBegun)
+        if (!Now.HasBegun)
             ending.Begin(ResponseModel, counted);
-        if (_now.OpenBlock is { } block)
+        if (Now.OpenBlock is { } block)
             ending.StopBlock(block);
         ending.Done(counted);
     }
 
     /// <summary>The client may see every event.</summary>
-    private bool OnEvent(ReadOnlySpan<byte> data)
+    protected override bool OnEvent(ReadOnlySpan<byte> data)
     {
         try
         {
@@ -71,7 +44,7 @@ internal sealed class MessagesStreamUsage : UsageReader
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {
-            _now.TextBytes += data.Length;   // what cannot be read counts whole
+            Now.TextBytes += data.Length;   // what cannot be read counts whole
         }
         return true;
     }
@@ -81,8 +54,8 @@ internal sealed class MessagesStreamUsage : UsageReader
         var json = new Utf8JsonReader(data);
         if (data.IndexOf("\"content_block_delta\""u8) >= 0 && MessagesDelta.TextBytes(ref json) is { } bytes)
         {
-            _now.TextBytes += bytes;
-            _now.TextEvents += bytes > 0 ? 1 : 0;
+            Now.TextBytes += bytes;
+            Now.TextEvents += bytes > 0 ? 1 : 0;
             return;
         }
         json = new Utf8JsonReader(data);
@@ -91,7 +64,7 @@ internal sealed class MessagesStreamUsage : UsageReader
         switch (type.GetString())
         {
             case "message_start" when it.TryGetProperty("message", out var message) && message.ValueKind == JsonValueKind.Object:
-                _now.HasBegun = true;
+                Now.HasBegun = true;
                 if (message.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.String && model.GetString() is { Length: > 0 and <= 256 } name)
                     ResponseModel = name;
                 if (!_hasTotals)   // said twice by some: the same again, or less than is known
@@ -101,12 +74,12 @@ internal sealed class MessagesStreamUsage : UsageReader
                 Take(it, ref _deltaRaw, isTotal: true);
                 break;
             case "content_block_start":
-                _now.OpenBlock = it.TryGetProperty("index", out var index) && index.TryGetInt32(out var number) ? number : 0;
+                Now.OpenBlock = it.TryGetProperty("index", out var index) && index.TryGetInt32(out var number) ? number : 0;
                 if (it.TryGetProperty("content_block", out var block) && block.ValueKind == JsonValueKind.Object)
-                    _now.TextBytes += MessagesDelta.TextBytesOf(block);
+                    Now.TextBytes += MessagesDelta.TextBytesOf(block);
                 break;
             case "content_block_stop":
-                _now.OpenBlock = null;
+                Now.OpenBlock = null;
                 break;
             case "message_stop":
                 IsComplete = true;

@@ -11,18 +11,7 @@ namespace Quota.Gateway.Providers.Anthropic;
 internal readonly record struct MessagesUsage(long? Input, long? CacheRead, long? CacheWrite, long? CacheWrite1h, long? Output)
 {
     /// <summary>The numbers of a usage object; null when it is none, or a number is negative or does not fit.</summary>
-    public static MessagesUsage? Parse(ReadOnlySpan<byte> json)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(json);
-            return JsonElement.TryParseValue(ref reader, out var parsed) ? Of(parsed.Value) : null;
-        }
-        catch (Exception problem) when (problem is JsonException or InvalidOperationException)
-        {
-            return null;
-        }
-    }
+    public static MessagesUsage? Parse(ReadOnlySpan<byte> json) => UsageObject.Parse(json, Of);
 
     public static MessagesUsage? Of(JsonElement usage)
     {

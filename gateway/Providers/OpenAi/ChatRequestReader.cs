@@ -46,21 +46,7 @@ internal ref struct ChatRequestReader
         Choices = 64,
     }
 
-    public static RequestReading Read(ReadOnlyMemory<byte> body)
-    {
-        try
-        {
-            return new ChatRequestReader(body).Read();
-        }
-        catch (JsonException problem)
-        {
-            return Bad(null, $"The body is not valid JSON (line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}).");
-        }
-        catch (InvalidOperationException)
-        {
-            return Bad(null, "The body holds text that is not valid UTF-8 or has an invalid escape.");
-        }
-    }
+    public static RequestReading Read(ReadOnlyMemory<byte> body) => RequestJson.Read(body, static body => new ChatRequestReader(body).Read());
 
     private RequestReading Read()
     {
@@ -140,7 +126,7 @@ internal ref struct ChatRequestReader
             return;
         if (_json.TokenType != JsonTokenType.String)
             Refuse("model", "model must be a string.");
-        else if (_json.GetString() is { Length: <= 256 } model && !HasControl(model))
+        else if (_json.GetString() is { Length: <= 256 } model && !RequestJson.HasControl(model))
             _model = model;
         else
             Refuse("model", "The model's name must have at most 256 characters and no control characters.");
@@ -241,16 +227,6 @@ internal ref struct ChatRequestReader
         var isFirst = (_seen & which) == 0;
         _seen |= which;
         return isFirst;
-    }
-
-    private static bool HasControl(string text)
-    {
-        foreach (var c in text)
-        {
-            if (char.IsControl(c))
-                return true;
-        }
-        return false;
     }
 
     private void Refuse(string field, string message) => _refusal ??= new Refusal.BadRequest(field, message);

@@ -8,41 +8,27 @@ namespace Quota.Gateway.Providers.OpenAi;
 /// Usage of a streamed chat completion. It stands in one chunk after the last choice (<c>"choices":[]</c>); copies of OpenAI put it into
 /// a chunk with choices, which is then never hidden. Of other chunks only the deltas are parsed.
 /// </summary>
-internal sealed class ChatStreamUsage : UsageReader
+internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1) : EventUsage<ChatStreamUsage.Progress>
 {
-    private readonly SseEventReader _events;
-    private readonly bool _hidesUsage;
-    private readonly int _choices;
     private readonly ArrayBufferWriter<byte> _lastChunk = new();   // only of streams that may be cut: what an ending is modelled on
     private bool _keepsLastChunk;
-    private Progress _now, _before;
 
-    public ChatStreamUsage(bool hidesUsage, int choices = 1)
+    /// <summary>A bit for each choice.</summary>
+    internal record struct Progress : IEventProgress
     {
-        (_hidesUsage, _choices) = (hidesUsage, choices);
-        _events = new SseEventReader(OnEvent);
-    }
-
-    /// <summary>How far the answer is. A bit for each choice.</summary>
-    private record struct Progress
-    {
-        public long TextBytes, TextEvents;
         public UInt128 Begun, Finished;
+
+        public long TextBytes { get; set; }
+
+        public long TextEvents { get; set; }
     }
-
-    public override long OutputBytes => _now.TextBytes + _events.UnreadBytes;
-
-    public override long TextEvents => _now.TextEvents;
-
-    public override void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept) => _events.Feed(data, kept);
 
     public override EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
     {
         _keepsLastChunk = true;
-        _before = _now;
-        if (!IsJson(_events.Rest.IsEmpty ? data : _events.Rest))
-            return _events.Next(data, kept, out taken);
-        _events.Feed(data, kept);
+        if (!IsJson(Events.Rest.IsEmpty ? data : Events.Rest))
+            return base.Next(data, kept, out taken);
+        Feed(data, kept);
         taken = data.Length;
         return EventStep.More;
     }
@@ -50,35 +36,26 @@ internal sealed class ChatStreamUsage : UsageReader
     public override EventStep End(IBufferWriter<byte>? kept)
     {
         _keepsLastChunk = true;
-        _before = _now;
-        var isJson = IsJson(_events.Rest);
+        var isJson = IsJson(Events.Rest);
         if (isJson)
-            ReadJson(_events.Rest);
-        var step = _events.End(kept);
+            ReadJson(Events.Rest);
+        var step = base.End(kept);
         return isJson ? EventStep.More : step;
-    }
-
-    public override bool TakeBack()
-    {
-        if (_events.WasPartlyOut)
-            return false;
-        _now = _before;
-        return true;
     }
 
     public override void WriteEnding(IBufferWriter<byte> output, UsageCounts counted)
     {
-        var ending = new ChatEnding(output, _lastChunk.WrittenSpan, ResponseModel, asksUsage: !_hidesUsage);
-        for (var choice = 0; choice < _choices; choice++)
+        var ending = new ChatEnding(output, _lastChunk.WrittenSpan, ResponseModel, asksUsage: !hidesUsage);
+        for (var choice = 0; choice < choices; choice++)
         {
-            if ((_now.Finished & Bit(choice)) == 0)
-                ending.Finish(choice, (_now.Begun & Bit(choice)) != 0);
+            if ((Now.Finished & Bit(choice)) == 0)
+                ending.Finish(choice, (Now.Begun & Bit(choice)) != 0);
         }
         ending.Done(counted);
     }
 
     /// <summary>Answers whether the client may see the event.</summary>
-    private bool OnEvent(ReadOnlySpan<byte> data)
+    protected override bool OnEvent(ReadOnlySpan<byte> data)
     {
         if (data.SequenceEqual("[DONE]"u8))
         {
@@ -87,13 +64,13 @@ internal sealed class ChatStreamUsage : UsageReader
         }
         ResponseModel ??= FindModel(data);
         if (ChatDelta.TextBytes(data, out var hasDelta) is > 0 and var bytes)
-            (_now.TextBytes, _now.TextEvents) = (_now.TextBytes + bytes, _now.TextEvents + 1);
-        if (_choices > 1)
-            ChatDelta.ReadChoices(data, _choices, ref _now.Begun, ref _now.Finished);
+            (Now.TextBytes, Now.TextEvents) = (Now.TextBytes + bytes, Now.TextEvents + 1);
+        if (choices > 1)
+            ChatDelta.ReadChoices(data, choices, ref Now.Begun, ref Now.Finished);
         else
         {
-            _now.Begun |= hasDelta ? UInt128.One : 0;
-            _now.Finished |= ChatDelta.HasFinish(data) ? UInt128.One : 0;
+            Now.Begun |= hasDelta ? UInt128.One : 0;
+            Now.Finished |= ChatDelta.HasFinish(data) ? UInt128.One : 0;
         }
         if (_keepsLastChunk && hasDelta)
         {
@@ -104,14 +81,14 @@ internal sealed class ChatStreamUsage : UsageReader
     }
 
     /// <summary>An upstream that does not stream answers with one JSON object all the same. It cannot be cut.</summary>
-    private bool IsJson(ReadOnlySpan<byte> start) => _now == default && start.TrimStart(" \r\n\t"u8) is [(byte)'{', ..];
+    private bool IsJson(ReadOnlySpan<byte> start) => Now == default && start.TrimStart(" \r\n\t"u8) is [(byte)'{', ..];
 
     private void ReadJson(ReadOnlySpan<byte> body)
     {
         var json = new JsonUsage(ChatUsage.Parse);
         json.Feed(body, null);
         (Usage, UsageRaw, ResponseModel, IsComplete) = (json.Usage, json.UsageRaw, json.ResponseModel, json.IsComplete);
-        _now.TextBytes = json.OutputBytes;
+        Now.TextBytes = json.OutputBytes;
     }
 
     private static UInt128 Bit(int choice) => UInt128.One << choice;
@@ -143,7 +120,7 @@ internal sealed class ChatStreamUsage : UsageReader
             if (raw.Length <= JsonFieldScanner.MaxValueBytes && ChatUsage.Parse(raw) is { } counts)
                 (Usage, UsageRaw) = (counts, raw);   // a later one replaces an earlier one: some send running totals
             var isUsageChunk = chunk.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array && choices.GetArrayLength() == 0;
-            return !(_hidesUsage && isUsageChunk);
+            return !(hidesUsage && isUsageChunk);
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {

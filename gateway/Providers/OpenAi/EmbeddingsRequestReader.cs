@@ -8,44 +8,35 @@ namespace Quota.Gateway.Providers.OpenAi;
 /// </summary>
 internal static class EmbeddingsRequestReader
 {
-    public static RequestReading Read(ReadOnlyMemory<byte> body)
+    public static RequestReading Read(ReadOnlyMemory<byte> body) => RequestJson.Read(body, ReadFields);
+
+    private static RequestReading ReadFields(ReadOnlyMemory<byte> body)
     {
         string? model = null;
         var (models, inputs) = (0, 0);
-        try
+        var json = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 8 });
+        if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+            return new Refusal.BadRequest(null, "The body must be a JSON object.");
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            var json = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 8 });
-            if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
-                return new Refusal.BadRequest(null, "The body must be a JSON object.");
-            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            var (isModel, isInput) = (json.ValueTextEquals("model"u8), json.ValueTextEquals("input"u8));
+            json.Read();
+            if (isModel)
             {
-                var (isModel, isInput) = (json.ValueTextEquals("model"u8), json.ValueTextEquals("input"u8));
-                json.Read();
-                if (isModel)
-                {
-                    models++;
-                    if (json.TokenType != JsonTokenType.String || json.GetString() is not { Length: > 0 and <= 256 } name || name.Any(char.IsControl))
-                        return new Refusal.BadRequest("model", "model must be a string of at most 256 characters without control characters.");
-                    model = name;
-                }
-                if (isInput)
-                {
-                    inputs++;
-                    if (json.TokenType is not (JsonTokenType.String or JsonTokenType.StartArray))
-                        return new Refusal.BadRequest("input", "input must be a string or an array.");
-                }
-                json.Skip();
+                models++;
+                if (RequestJson.Model(json) is not { } name)
+                    return new Refusal.BadRequest("model", "model must be a string of at most 256 characters without control characters.");
+                model = name;
             }
-            json.Read();   // nothing may follow the object
+            if (isInput)
+            {
+                inputs++;
+                if (json.TokenType is not (JsonTokenType.String or JsonTokenType.StartArray))
+                    return new Refusal.BadRequest("input", "input must be a string or an array.");
+            }
+            json.Skip();
         }
-        catch (JsonException problem)
-        {
-            return new Refusal.BadRequest(null, $"The body is not valid JSON (line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}).");
-        }
-        catch (InvalidOperationException)
-        {
-            return new Refusal.BadRequest(null, "The body holds text that is not valid UTF-8 or has an invalid escape.");
-        }
+        json.Read();   // nothing may follow the object
         if (model is null)
             return new Refusal.BadRequest("model", "You must name a model.");
         if (models > 1 || inputs > 1)

@@ -28,21 +28,7 @@ internal ref struct ResponsesRequestReader
         _json = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 64 });
     }
 
-    public static RequestReading Read(ReadOnlyMemory<byte> body)
-    {
-        try
-        {
-            return new ResponsesRequestReader(body).Read();
-        }
-        catch (JsonException problem)
-        {
-            return new Refusal.BadRequest(null, $"The body is not valid JSON (line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}).");
-        }
-        catch (InvalidOperationException)
-        {
-            return new Refusal.BadRequest(null, "The body holds text that is not valid UTF-8 or has an invalid escape.");
-        }
-    }
+    public static RequestReading Read(ReadOnlyMemory<byte> body) => RequestJson.Read(body, static body => new ResponsesRequestReader(body).Read());
 
     private RequestReading Read()
     {
@@ -80,7 +66,7 @@ internal ref struct ResponsesRequestReader
         {
             _json.Read();
             Once("model", ref _models);
-            if (_json.TokenType == JsonTokenType.String && _json.GetString() is { Length: > 0 and <= 256 } model && !model.Any(char.IsControl))
+            if (RequestJson.Model(_json) is { } model)
                 _model = model;
             else
                 Refuse("model", "model must be a string of at most 256 characters without control characters.");

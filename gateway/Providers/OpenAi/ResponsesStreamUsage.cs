@@ -8,45 +8,22 @@ namespace Quota.Gateway.Providers.OpenAi;
 /// Usage of a streamed response (platform.openai.com/docs/api-reference/responses-streaming): it stands in the last event, which holds the
 /// whole response. Deltas of text, reasoning and arguments are what passes before.
 /// </summary>
-internal sealed class ResponsesStreamUsage : UsageReader
+internal sealed class ResponsesStreamUsage : EventUsage<ResponsesStreamUsage.Progress>
 {
-    private readonly SseEventReader _events;
     private byte[]? _created;   // the response as it began: what an ending is modelled on
     private long _sequence = -1;
-    private (long TextBytes, long TextEvents) _now, _before;
 
-    public ResponsesStreamUsage() => _events = new SseEventReader(OnEvent);
-
-    public override long OutputBytes => _now.TextBytes + _events.UnreadBytes;
-
-    public override long TextEvents => _now.TextEvents;
-
-    public override void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept) => _events.Feed(data, kept);
-
-    public override EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
+    internal record struct Progress : IEventProgress
     {
-        _before = _now;
-        return _events.Next(data, kept, out taken);
-    }
+        public long TextBytes { get; set; }
 
-    public override EventStep End(IBufferWriter<byte>? kept)
-    {
-        _before = _now;
-        return _events.End(kept);
-    }
-
-    public override bool TakeBack()
-    {
-        if (_events.WasPartlyOut)
-            return false;
-        _now = _before;
-        return true;
+        public long TextEvents { get; set; }
     }
 
     public override void WriteEnding(IBufferWriter<byte> output, UsageCounts counted) => ResponsesEnding.Write(output, _created, ResponseModel, _sequence + 1, counted);
 
     /// <summary>The client may see every event.</summary>
-    private bool OnEvent(ReadOnlySpan<byte> data)
+    protected override bool OnEvent(ReadOnlySpan<byte> data)
     {
         try
         {
@@ -54,7 +31,7 @@ internal sealed class ResponsesStreamUsage : UsageReader
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {
-            _now.TextBytes += data.Length;   // what cannot be read counts whole
+            Now.TextBytes += data.Length;   // what cannot be read counts whole
         }
         return true;
     }
@@ -86,8 +63,8 @@ internal sealed class ResponsesStreamUsage : UsageReader
             if (isResponse)
                 response = data[begin..(int)json.BytesConsumed];
         }
-        _now.TextBytes += delta;
-        _now.TextEvents += delta > 0 ? 1 : 0;
+        Now.TextBytes += delta;
+        Now.TextEvents += delta > 0 ? 1 : 0;
         if (!isWhole || response.IsEmpty)
             return;
         if (isBegin && response.Length <= JsonFieldScanner.MaxValueBytes)

@@ -1,0 +1,28 @@
+using System.Text.Json;
+
+namespace Quota.Gateway.Providers;
+
+/// <summary>Reads a provider's usage object. Numbers that are negative, or more than any call can use, are none.</summary>
+internal static class UsageObject
+{
+    /// <summary>What <paramref name="of"/> makes of it; null when it is no JSON.</summary>
+    public static T? Parse<T>(ReadOnlySpan<byte> json, Func<JsonElement, T?> of)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json);
+            return JsonElement.TryParseValue(ref reader, out var usage) && usage is { ValueKind: JsonValueKind.Object } it ? of(it) : default;
+        }
+        catch (Exception problem) when (problem is JsonException or InvalidOperationException)
+        {
+            return default;
+        }
+    }
+
+    public static long? Number(JsonElement parent, string field) =>
+        parent.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number is >= 0 and < int.MaxValue ? number : null;
+
+    /// <summary>A number in an object inside; 0 when either is not there.</summary>
+    public static long Detail(JsonElement usage, string group, string field) =>
+        usage.TryGetProperty(group, out var details) && details.ValueKind == JsonValueKind.Object ? Number(details, field) ?? 0 : 0;
+}
