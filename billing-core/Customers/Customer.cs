@@ -18,6 +18,9 @@ internal sealed record Customer
 
     public string Timezone { get; init; } = "UTC";
 
+    /// <summary>What it pays for a call is the price book's price times this; see <see cref="Shared.Pricing.Markup"/>.</summary>
+    public decimal Markup { get; init; } = 1;
+
     /// <summary>Days between a period's end and its invoice's finalization.</summary>
     public int InvoiceGracePeriod { get; init; }
 
@@ -48,6 +51,7 @@ internal sealed record CustomerAnswer(
     string Currency,
     string Timezone,
     string ApplicableTimezone,
+    decimal Markup,
     int NetPaymentTerm,
     CustomerBilling BillingConfiguration,
     DateTimeOffset CreatedAt)
@@ -57,7 +61,7 @@ internal sealed record CustomerAnswer(
 
     public static CustomerAnswer Of(Customer customer) => new(
         customer.Id, customer.SequentialId, $"QTA-{customer.SequentialId:000}", customer.ExternalId, customer.Name, customer.Email,
-        customer.Currency, customer.Timezone, customer.Timezone, customer.NetPaymentTerm,
+        customer.Currency, customer.Timezone, customer.Timezone, customer.Markup, customer.NetPaymentTerm,
         new CustomerBilling(customer.InvoiceGracePeriod, customer.PaymentProvider, customer.ProviderCustomerId), customer.CreatedAt)
     {
         Details = JsonSerializer.Deserialize<Dictionary<string, object>>(customer.Details)!,

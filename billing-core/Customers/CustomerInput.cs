@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Quota.Billing.Http;
 using Quota.Shared.Amounts;
+using Quota.Shared.Pricing;
 
 namespace Quota.Billing.Customers;
 
@@ -36,6 +37,7 @@ internal sealed class CustomerInput
         read.Set(input, "currency", ReadCurrency(input), (customer, currency) => customer with { Currency = currency ?? "USD" });
         read.Set(input, "timezone", ReadTimezone(input), (customer, zone) => customer with { Timezone = zone ?? "UTC" });
         read.Set(input, "net_payment_term", input.Whole("net_payment_term", 0, MaxDays), (customer, days) => customer with { NetPaymentTerm = (int)(days ?? 0) });
+        read.Set(input, "markup", ReadMarkup(input), (customer, markup) => customer with { Markup = markup ?? 1 });
         foreach (var field in DetailFields)
             read.Set(input, field, input.Text(field), (customer, text) => customer with { Details = With(customer.Details, field, text) });
         if (input.Object("billing_configuration") is { } billing)
@@ -70,6 +72,14 @@ internal sealed class CustomerInput
             return currency.Code;
         input.Refuse("currency", $"'{text}' is not a currency: three letters such as USD");
         return null;
+    }
+
+    private static decimal? ReadMarkup(Input input)
+    {
+        var markup = input.Decimal("markup");
+        if (markup is { } factor && Markup.Mistake(factor) is { } problem)
+            input.Refuse("markup", problem);
+        return markup;
     }
 
     private static string? ReadTimezone(Input input)

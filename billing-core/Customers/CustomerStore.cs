@@ -8,7 +8,7 @@ namespace Quota.Billing.Customers;
 internal sealed class CustomerStore(NpgsqlDataSource database, TimeProvider clock)
 {
     private const string Columns = """
-        id, external_id, name, email, currency, timezone, invoice_grace_period, net_payment_term, payment_provider,
+        id, external_id, name, email, currency, timezone, markup, invoice_grace_period, net_payment_term, payment_provider,
         provider_customer_id, sequential_id, details, created_at
         """;
 
@@ -47,7 +47,7 @@ internal sealed class CustomerStore(NpgsqlDataSource database, TimeProvider cloc
         if (changed.Currency != current.Currency && await HasMoneyAsync(connection, current.Id))
             return null;
         await connection.ExecuteAsync("""
-            update customers set name = @Name, email = @Email, currency = @Currency, timezone = @Timezone,
+            update customers set name = @Name, email = @Email, currency = @Currency, timezone = @Timezone, markup = @Markup,
                 invoice_grace_period = @InvoiceGracePeriod, net_payment_term = @NetPaymentTerm, payment_provider = @PaymentProvider,
                 provider_customer_id = @ProviderCustomerId, details = @Details::jsonb
             where id = @Id

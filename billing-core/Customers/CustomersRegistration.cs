@@ -12,6 +12,7 @@ internal static class CustomersRegistration
         services.AddSingleton<LimitStore>();
         services.AddSingleton<LimitUsage>();
         services.AddSingleton<PriceStore>();
+        services.AddSingleton<PriceImportStore>();
         services.AddSingleton<SeedCache>();
         services.AddSingleton<SnapshotStore>();
         services.AddSingleton<SnapshotCache>();
@@ -25,6 +26,7 @@ internal static class CustomersRegistration
         app.MapApiKeys();
         app.MapLimits();
         app.MapPrices();
+        app.MapPriceImport();
         app.MapSnapshot();
     }
 }

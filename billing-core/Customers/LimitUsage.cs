@@ -32,7 +32,7 @@ internal sealed class LimitUsage(NpgsqlDataSource database, TimeProvider clock, 
     {
         try
         {
-            return await UsageQuery.ReadAsync(connection, limit, window, uncountedOnly: false, patience);
+            return await UsageQuery.ReadAsync(connection, limit, window, UsageOf.All, patience);
         }
         catch (NpgsqlException error) when (error.InnerException is TimeoutException)
         {

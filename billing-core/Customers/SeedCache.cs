@@ -6,9 +6,10 @@ using Quota.Shared.ControlPlane;
 namespace Quota.Billing.Customers;
 
 /// <summary>
-/// Seeds of the windows that began before every call was counted: an exact sum and its version, read again only when events of the org
-/// were stored since. The version is the number of events the org ever stored, plus one (see migration 0041): it grows with what was
-/// summed and with nothing else, on every replica alike.
+/// Seeds of the windows that began before every call was counted, and of those in which a call was corrected: an exact sum and its version,
+/// read again only when such events of the org were stored since. The version is the number of events, for the latter of corrections, that
+/// the org ever stored, plus one (see migrations 0041, 0047): it grows with what was summed and with nothing else, on every replica alike.
+/// A limit that is enabled again goes from the latter to the former, never back, and there are never fewer events than corrections.
 /// </summary>
 /// <remarks>
 /// A sum may take longer than a revocation may wait, so sums run beside the snapshot: it waits <see cref="Patience"/> for them and then
@@ -28,51 +29,34 @@ internal sealed class SeedCache(NpgsqlDataSource database, TimeProvider clock, I
     private const int QueryPatience = 600;
 
     private readonly SemaphoreSlim _turns = new(AtOnce, AtOnce);
-    private Dictionary<(Guid Limit, string Identity, long Start), Entry> _entries = [];
+    private Dictionary<(Guid Limit, string Identity, long Start, UsageOf Of), Entry> _entries = [];
 
-    /// <summary>Seeds by limit; not for two callers at once. Asks the database nothing when no limit is young.</summary>
+    /// <summary>Seeds by limit; not for two callers at once. Sums nothing when no limit is young and no call was corrected.</summary>
     /// <param name="connection">In the snapshot's transaction: its versions tell whether a sum is old.</param>
     public async Task<ILookup<Guid, SnapshotSeed>> ReadAsync(NpgsqlConnection connection, IReadOnlyList<Limit> limits, DateTimeOffset now)
     {
-        var young = (from limit in limits from window in YoungWindows(limit, now) select (limit, window, key: KeyOf(limit, window.Start))).ToList();
-        _entries = young.ToDictionary(one => one.key, one => _entries.GetValueOrDefault(one.key) ?? new Entry());
-        if (young.Count == 0)
-            return Array.Empty<Guid>().ToLookup(id => id, _ => (SnapshotSeed)null!);
-
-        var customers = young.Select(one => one.limit.CustomerId).Distinct().ToArray();
-        var versions = (await connection.QueryAsync<(Guid Customer, long Events)>(
-            "select customer_id, events from usage_versions where customer_id = any(@customers)", new { customers }))
-            .ToDictionary(row => row.Customer, row => row.Events);
+        var customers = limits.Select(limit => limit.CustomerId).Distinct().ToArray();
+        var versions = (await connection.QueryAsync<UsageVersion>(
+            "select customer_id, events, corrections, corrected_at from usage_versions where customer_id = any(@customers)", new { customers }))
+            .ToDictionary(version => version.CustomerId);
+        var windows = limits.SelectMany(limit => SeedWindow.ListOf(limit, versions.GetValueOrDefault(limit.CustomerId), now)).ToList();
+        _entries = windows.ToDictionary(window => window.Key, window => _entries.GetValueOrDefault(window.Key) ?? new Entry());
         var started = new List<Task>();
-        foreach (var (limit, window, key) in young)
+        foreach (var window in windows)
         {
-            var entry = _entries[key];
-            var isOld = entry.Version <= versions.GetValueOrDefault(limit.CustomerId);
+            var entry = _entries[window.Key];
+            var isOld = entry.Version <= (versions.GetValueOrDefault(window.Limit.CustomerId)?.For(window.Of) ?? 0);
             if (isOld && entry.Running.IsCompleted && clock.GetElapsedTime(entry.ReadAt) >= entry.Rest)
-                started.Add(entry.Running = SumAsync(entry, limit, window));
+                started.Add(entry.Running = SumAsync(entry, window));
         }
         if (started.Count > 0)
             await Task.WhenAny(Task.WhenAll(started), Task.Delay(Patience, clock));
-        return young.SelectMany(one => _entries[one.key].Seeds.Select(seed => (one.limit.Id, seed))).ToLookup(pair => pair.Id, pair => pair.seed);
+        return windows.SelectMany(window => _entries[window.Key].Seeds.Select(seed => (window.Limit.Id, seed))).ToLookup(pair => pair.Id, pair => pair.seed);
     }
 
     public void Dispose() => _turns.Dispose();
 
-    /// <summary>What the sum is of: the limit's terms may change while its code stays.</summary>
-    private static (Guid, string, long) KeyOf(Limit limit, long start) => (limit.Id, $"{limit.Each} {limit.IdentityOf(limit.NodeId)}", start);
-
-    /// <summary>The current window and the next, as far as they begin before every call was counted.</summary>
-    private static IEnumerable<(long Start, long End)> YoungWindows(Limit limit, DateTimeOffset now)
-    {
-        if (limit.CountedSince is not { } since || UsageQuery.WindowOf(limit, now) is not { } window)
-            yield break;
-        if (window.Start < since.ToUnixTimeMilliseconds())
-            yield return window;
-        if (window.End < since.ToUnixTimeMilliseconds())
-            yield return UsageQuery.WindowOf(limit, DateTimeOffset.FromUnixTimeMilliseconds(window.End))!.Value;
-    }
-
-    private async Task SumAsync(Entry entry, Limit limit, (long Start, long End) window)
+    private async Task SumAsync(Entry entry, SeedWindow window)
     {
         var cancel = process.ApplicationStopping;
         await _turns.WaitAsync(cancel);
@@ -82,15 +66,16 @@ internal sealed class SeedCache(NpgsqlDataSource database, TimeProvider clock, I
             await using var connection = await database.OpenConnectionAsync(cancel);
             // One picture: the version must be that of exactly the events that are summed.
             await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
-            var version = 1 + await connection.ExecuteScalarAsync<long>(
-                "select coalesce(sum(events), 0)::bigint from usage_versions where customer_id = @CustomerId", new { limit.CustomerId });
-            entry.Replace(version, window.Start, await UsageQuery.ReadAsync(connection, limit, window, uncountedOnly: true, QueryPatience, cancel));
+            var version = await connection.QuerySingleOrDefaultAsync<UsageVersion>(
+                "select customer_id, events, corrections, corrected_at from usage_versions where customer_id = @CustomerId", new { window.Limit.CustomerId });
+            var used = await UsageQuery.ReadAsync(connection, window.Limit, window.Window, window.Of, QueryPatience, cancel);
+            entry.Replace(1 + (version?.For(window.Of) ?? 0), window, used);
         }
         catch (Exception error)
         {
             // Nobody waits for this task's end, so nothing may escape it; what is tried again goes on as it was.
             if (!cancel.IsCancellationRequested)
-                Log.SeedNotRead(log, limit.Code, error);
+                Log.SeedNotRead(log, window.Limit.Code, error);
         }
         (entry.ReadAt, entry.Rest) = (clock.GetTimestamp(), Rest * clock.GetElapsedTime(started));
         _turns.Release();
@@ -110,14 +95,16 @@ internal sealed class SeedCache(NpgsqlDataSource database, TimeProvider clock, I
         public IReadOnlyList<SnapshotSeed> Seeds { get; private set; } = [];
 
         /// <summary>A seed whose value is the same keeps its version: else every event would change the snapshot of every gateway.</summary>
-        public void Replace(long version, long start, IReadOnlyList<NodeUsage> used)
+        public void Replace(long version, SeedWindow window, IReadOnlyList<NodeUsage> used)
         {
             var before = Seeds.ToDictionary(seed => seed.NodeId ?? "");
-            Seeds = [.. used.OrderBy(node => node.NodeId).Select(node => Seed(node.NodeId.ToString("N"), node.Used)), Seed(null, 0)];
+            var seeds = used.OrderBy(node => node.NodeId).Select(node => Seed(node.NodeId.ToString("N"), node.Used));
+            // A counter that counted all calls needs no seed to begin with.
+            Seeds = [.. window.Of == UsageOf.Uncounted ? seeds.Append(Seed(null, 0)) : seeds];
             Version = version;
 
             SnapshotSeed Seed(string? node, long value) =>
-                before.TryGetValue(node ?? "", out var old) && old.Used == value ? old : new SnapshotSeed(node, start, value, version);
+                before.TryGetValue(node ?? "", out var old) && old.Used == value ? old : new SnapshotSeed(node, window.Window.Start, value, version);
         }
     }
 }

@@ -14,7 +14,7 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
         var orgs = await connection.QueryAsync<OrgRow>(
-            "select id, external_id, timezone, currency from customers where deleted_at is null order by id");
+            "select id, external_id, timezone, currency, markup from customers where deleted_at is null order by id");
         var limits = (await connection.QueryAsync<Limit>(Limits, new { now })).AsList();
         var seeds = await seedCache.ReadAsync(connection, limits, now);
         return new ControlSnapshot
@@ -22,10 +22,10 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
             Version = "",
             ClockOffsetMs = clockOffsetMs,
             Pepper = pepper,
-            Orgs = [.. orgs.Select(org => new SnapshotOrg(Text(org.Id), org.ExternalId, org.Timezone, org.Currency))],
+            Orgs = [.. orgs.Select(org => new SnapshotOrg(Text(org.Id), org.ExternalId, org.Timezone, org.Currency, org.Markup))],
             Keys = [.. (await connection.QueryAsync<KeyRow>(Keys, new { now })).Select(ToKey)],
             Limits = [.. limits.Select(limit => ToLimit(limit, seeds[limit.Id]))],
-            Prices = [.. (await connection.QueryAsync<DatedPrice>(Prices, new { now })).Select(price => price.ToModelPrice())],
+            Prices = await PriceStore.ForGatewaysAsync(connection, now),
         };
     }
 
@@ -51,11 +51,6 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
         where l.enabled and (l.node_kind = 'org' or t.id is not null and t.deleted_at is null or u.id is not null and u.deleted_at is null
             or k.id in (select k.id {LiveKeys}))
         order by l.customer_id, l.code
-        """;
-
-    private const string Prices = $"""
-        select distinct on (provider, model) {PriceStore.Columns}
-        from model_prices where effective_from <= @now order by provider, model, effective_from desc
         """;
 
     private static SnapshotKey ToKey(KeyRow row) => new()
@@ -95,7 +90,7 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
 
     private static string Text(Guid id) => id.ToString("N");
 
-    private sealed record OrgRow(Guid Id, string ExternalId, string Timezone, string Currency);
+    private sealed record OrgRow(Guid Id, string ExternalId, string Timezone, string Currency, decimal Markup);
 
     private sealed record KeyRow
     {

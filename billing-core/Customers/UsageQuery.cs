@@ -8,6 +8,19 @@ namespace Quota.Billing.Customers;
 /// <summary>What one node used in a window, in the counter's units. <paramref name="Scope"/> is for people: <c>acme/ada</c>.</summary>
 internal sealed record NodeUsage(Guid NodeId, string Scope, long Used);
 
+/// <summary>Which of an org's events a sum is of.</summary>
+internal enum UsageOf
+{
+    /// <summary>All, for people.</summary>
+    All,
+
+    /// <summary>Those that do not list the node's counter: the seed of a counter that did not count from the beginning of its window.</summary>
+    Uncounted,
+
+    /// <summary>Of the uncounted, those that correct another: the seed of a counter that did. What else it did not count, its gateway charges later.</summary>
+    Corrections,
+}
+
 /// <summary>
 /// Sums what the nodes of a limit used, over the gateway events of one window. One query for all who ask: seeds of young counters, the
 /// answer of a change, live usage. It reads every event that the org had in the window, through an index on (org, time).
@@ -32,13 +45,15 @@ internal static class UsageQuery
     }
 
     /// <param name="connection">Open; the sums are of what its transaction sees.</param>
-    /// <param name="uncountedOnly">Only events that do not list the node's counter.</param>
     /// <param name="patience">Seconds that the database may take.</param>
-    /// <returns>Nodes with use, largest first.</returns>
+    /// <returns>
+    /// Largest first. For people nodes with use; for seeds every node that an event names, at 0 and below too: what fell there must reach
+    /// the counter, which has the sum from before.
+    /// </returns>
     public static async Task<IReadOnlyList<NodeUsage>> ReadAsync(
-        NpgsqlConnection connection, Limit limit, (long Start, long End) window, bool uncountedOnly, int? patience = null, CancellationToken cancel = default)
+        NpgsqlConnection connection, Limit limit, (long Start, long End) window, UsageOf of, int? patience = null, CancellationToken cancel = default)
     {
-        var nodes = (await NodesAsync(connection, limit, withOverridden: uncountedOnly, cancel)).AsList();
+        var nodes = (await NodesAsync(connection, limit, withOverridden: of != UsageOf.All, cancel)).AsList();
         var (terms, selector) = (limit.Terms, limit.Terms.Selector);
         var from = DateTimeOffset.FromUnixTimeMilliseconds(window.Start);
         var to = window.End == long.MaxValue ? Never : DateTimeOffset.FromUnixTimeMilliseconds(window.End);
@@ -48,7 +63,7 @@ internal static class UsageQuery
             join unnest(@ids, @names, @counters) as n (id, name, counter) on n.name = {UsageSql.NameOf(limit.Each ?? limit.NodeKind)}
             where e.customer_id = @CustomerId and e.at >= @from and e.at < @to and e.id >= @firstId and e.id < @lastId
                 and {UsageSql.NameOf(limit.NodeKind)} = @parent and not (@uncountedOnly and n.counter = any(e.counted))
-                and {UsageSql.Selected}
+                and {UsageSql.Selected}{(of == UsageOf.Corrections ? $" and {UsageSql.IsCorrection}" : "")}
             group by n.id
             """, new
         {
@@ -60,8 +75,8 @@ internal static class UsageQuery
             parent = NameOf(limit),
             ids = nodes.ConvertAll(node => node.Id).ToArray(),
             names = nodes.ConvertAll(node => node.Name).ToArray(),
-            counters = nodes.ConvertAll(node => uncountedOnly ? CounterName.Of(limit.IdentityOf(node.Id), window.Start) : "").ToArray(),
-            uncountedOnly,
+            counters = nodes.ConvertAll(node => of != UsageOf.All ? CounterName.Of(limit.IdentityOf(node.Id), window.Start) : "").ToArray(),
+            uncountedOnly = of != UsageOf.All,
             currency = terms.IsMoney ? terms.Currency : null,
             models = UsageSql.Likes(selector?.Models),
             providers = UsageSql.List(selector?.Providers),
@@ -70,7 +85,7 @@ internal static class UsageQuery
             tags = UsageSql.Object(selector?.Tags),
         }, commandTimeout: patience, cancellationToken: cancel));
         var scopes = nodes.ToDictionary(node => node.Id, node => node.Scope);
-        return [.. used.Where(node => node.Used > 0).Select(node => new NodeUsage(node.Id, scopes[node.Id], node.Used))
+        return [.. used.Where(node => of != UsageOf.All || node.Used > 0).Select(node => new NodeUsage(node.Id, scopes[node.Id], node.Used))
             .OrderByDescending(node => node.Used).ThenBy(node => node.Scope, StringComparer.Ordinal)];
     }
 

@@ -25,13 +25,20 @@ internal static class UsageSql
             and (@tags::jsonb is null or e.properties -> 'tags' @> @tags::jsonb)
         """;
 
+    /// <summary>In the words of the partial index of migration 0047, which is used for no others.</summary>
+    public const string IsCorrection = "e.properties ->> 'corrects' is not null";
+
     // The pattern is all that Ingest lets pass as a decimal; anything else would fail the cast, and with it the whole snapshot.
-    private const string Cost = """
-        case when e.properties ->> 'cost' ~ '^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$' then (e.properties ->> 'cost')::numeric else 0 end
-        """;
+    private const string IsDecimal = @"~ '^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$'";
+
+    private const string Cost = $"case when e.properties ->> 'cost' {IsDecimal} then (e.properties ->> 'cost')::numeric else 0 end";
+
+    /// <summary>An event names what the org pays only where that is not the vendor's cost.</summary>
+    private const string Spend = $"case when e.properties ->> 'spend' {IsDecimal} then (e.properties ->> 'spend')::numeric else {Cost} end";
 
     /// <summary>
     /// The meter's sum in the counter's units. Money is summed exactly and floored once; what no counter can hold is the most that one can.
+    /// Below 0 where corrections outweigh the rest: what they correct is then on the counter itself.
     /// </summary>
     public static string Measure(LimitTerms terms)
     {
@@ -41,12 +48,13 @@ internal static class UsageSql
             Meters.InputTokens => Number("input_tokens"),
             Meters.OutputTokens => Number("output_tokens"),
             Meters.TotalTokens => $"{Number("input_tokens")} + {Number("output_tokens")}",
-            Meters.Cost or Meters.Spend => Cost,
+            Meters.Cost => Cost,
+            Meters.Spend => Spend,
             var unit when Meters.Units.Contains(unit) => Number(unit),
             var other => throw new ArgumentOutOfRangeException(nameof(terms), other, "is not counted by events"),
         };
         var scale = terms.IsMoney ? NanoUnits.PerMajor(Currency.Parse(terms.Currency!)) : 1;
-        return $"least(greatest(floor(sum({each}) * {scale}), 0), {NanoUnits.Ceiling - 1})::bigint";
+        return $"least(greatest(floor(sum({each}) * {scale}), {1 - NanoUnits.Ceiling}), {NanoUnits.Ceiling - 1})::bigint";
     }
 
     private static string Number(string property) => $"coalesce((e.properties ->> '{property}')::numeric, 0)";

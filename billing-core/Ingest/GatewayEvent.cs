@@ -10,21 +10,20 @@ namespace Quota.Billing.Ingest;
 /// <summary>One event of a shipped batch, checked and ready to be stored.</summary>
 /// <param name="Digest">SHA-256 of exactly the bytes that were sent: the event's identity together with its id.</param>
 /// <param name="IdTime">The time in the id: chooses the partition.</param>
+/// <param name="Corrects">The event that this one's quantities are differences to; null for all but corrections.</param>
 /// <param name="Counted">The counters it was counted on; a limit's seed leaves it out for those.</param>
 /// <param name="Properties">What metrics and limits can read, as JSON.</param>
 /// <param name="Body">The event as it was sent.</param>
 internal sealed record GatewayEvent(
-    Guid Id, byte[] Digest, DateTimeOffset IdTime, DateTimeOffset At, string Org, string? Subscription, string Code, IReadOnlyList<string> Counted,
-    string Properties, string Body)
+    Guid Id, byte[] Digest, DateTimeOffset IdTime, DateTimeOffset At, string Org, string? Subscription, string Code, Guid? Corrects,
+    IReadOnlyList<string> Counted, string Properties, string Body)
 {
     private const int MaxBytes = 256 * 1024;
     private const int MaxName = 255;
     private const int MaxCounted = 1_000;
     private const int MaxTags = 100;
+    private const int MaxTools = 50;
     private const int MaxTagText = 256;
-
-    /// <summary>Far above any real call, far below what would make a sum overflow.</summary>
-    private const long MaxCount = 1_000_000_000_000_000;
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -43,7 +42,7 @@ internal sealed record GatewayEvent(
                 return new GatewayEventOutcome(parsed.Id, null, reason);
             var read = new GatewayEvent(
                 parsed.Id, SHA256.HashData(raw), idTime, parsed.At.ToUniversalTime(), parsed.Org, parsed.Subscription, parsed.Code,
-                parsed.Counted ?? [], GatewayProperties.Write(parsed), StrictUtf8.GetString(raw));
+                parsed.Corrects, parsed.Counted ?? [], GatewayProperties.Write(parsed), StrictUtf8.GetString(raw));
             return new GatewayEventOutcome(parsed.Id, read, null);
         }
         // InvalidOperationException and ArgumentException: text that is no Unicode.
@@ -63,7 +62,7 @@ internal sealed record GatewayEvent(
             return "source must be 'gateway'";
         if (parsed.Status is null || !UsageStatus.All.Contains(parsed.Status))
             return $"status is not one of {string.Join(", ", UsageStatus.All)}";
-        return NameMistake(parsed) ?? CountMistake(parsed.Usage) ?? AmountMistake(parsed) ?? ListMistake(parsed);
+        return NameMistake(parsed) ?? GatewayQuantities.Mistake(parsed) ?? ListMistake(parsed);
     }
 
     private static string? NameMistake(UsageEvent parsed)
@@ -82,7 +81,7 @@ internal sealed record GatewayEvent(
         foreach (var (name, value) in new[]
         {
             ("team", parsed.Team), ("user", parsed.User), ("subscription", parsed.Subscription), ("environment", parsed.Environment),
-            ("currency", parsed.Currency),
+            ("currency", parsed.Currency), ("requested_model", parsed.RequestedModel), ("service_tier", parsed.ServiceTier), ("cost_source", parsed.CostSource),
         })
         {
             if (value is not null && !IsName(value))
@@ -91,30 +90,11 @@ internal sealed record GatewayEvent(
         return null;
     }
 
-    private static string? CountMistake(UsageCounts? usage)
-    {
-        if (usage is null)
-            return "usage is missing";
-        foreach (var count in new[]
-        {
-            usage.Requests, usage.InputTokens, usage.CachedInputTokens, usage.CacheWriteTokens, usage.OutputTokens, usage.ReasoningTokens,
-            usage.CacheWrite1hTokens ?? 0, usage.Images ?? 0, usage.Seconds ?? 0, usage.Characters ?? 0, usage.BytesIn ?? 0,
-        })
-        {
-            if (count is < 0 or > MaxCount)
-                return $"a count of usage is {count}; counts lie between 0 and {MaxCount}";
-        }
-        return null;
-    }
-
-    private static string? AmountMistake(UsageEvent parsed) =>
-        parsed.Cost is { } cost && !DecimalText.TryParse(cost, out _) ? "cost is not a decimal"
-        : parsed.Held is { } held && !DecimalText.TryParse(held, out _) ? "held is not a decimal"
-        : null;
-
     private static string? ListMistake(UsageEvent parsed) =>
         parsed.Counted is { } counted && (counted.Count > MaxCounted || counted.Any(counter => counter is null || !IsName(counter)))
             ? $"counted has more than {MaxCounted} entries, or one that is no counter"
+        : parsed.Usage.ToolCalls is { } tools && (tools.Count > MaxTools || !tools.Keys.All(IsName))
+            ? $"tool_calls has more than {MaxTools} entries, or one whose name is too long or holds control characters"
         : parsed.Tags is { } tags && (tags.Count > MaxTags || !tags.All(IsTag))
             ? $"tags has more than {MaxTags} entries, or one that is too long or holds control characters"
         : null;

@@ -23,17 +23,19 @@ internal sealed class GatewayEventStore(NpgsqlDataSource database, EventPartitio
 
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        var inserted = events.Count == 0 ? [] : await InsertAsync(connection, events, cancel);
+        var astray = await CorrectedOrgs.AstrayAsync(connection, events, cancel);
+        var storable = events.FindAll(one => !astray.Contains(one.Id));
+        var inserted = storable.Count == 0 ? [] : await InsertAsync(connection, storable, cancel);
         var rest = events.Where(one => !inserted.ContainsKey(one.Id)).Select(one => one.Id).ToArray();
         var stored = rest.Length == 0 ? [] : await DigestsAsync(connection, rest, cancel);
         foreach (var one in events.Where(one => inserted.ContainsKey(one.Id)))
             stored[one.Id] = one.Digest;
 
-        var results = Classify(batch, inserted, stored);
+        var results = Classify(batch, inserted, stored, astray);
         await KeepConflictsAsync(connection, batch, results, cancel);
         await AnnotateAsync(connection, batch.Settled, cancel);
         await SeenAsync(connection, batch, cancel);
-        await RaiseVersionsAsync(connection, inserted.Values, cancel);
+        await RaiseVersionsAsync(connection, storable, inserted, cancel);
         await transaction.CommitAsync(cancel);
         return results;
     }
@@ -83,12 +85,14 @@ internal sealed class GatewayEventStore(NpgsqlDataSource database, EventPartitio
     }
 
     /// <param name="stored">The digest that counts for each id, whoever stored it.</param>
-    private static List<ShipResult> Classify(GatewayBatch batch, Dictionary<Guid, Guid?> inserted, Dictionary<Guid, byte[]> stored)
+    /// <param name="astray">Corrections that were not let in now; one that was stored before its corrected event came stays stored.</param>
+    private static List<ShipResult> Classify(GatewayBatch batch, Dictionary<Guid, Guid?> inserted, Dictionary<Guid, byte[]> stored, HashSet<Guid> astray)
     {
         var accepted = new HashSet<Guid>();
         return [.. batch.Events.Select(outcome => outcome.Event switch
         {
             null => new ShipResult(outcome.Id, ShipStatus.Rejected, outcome.Reason),
+            { } one when astray.Contains(one.Id) && !stored.ContainsKey(one.Id) => new ShipResult(one.Id, ShipStatus.Rejected, "corrects an event of another org"),
             { } one when !one.Digest.AsSpan().SequenceEqual(stored[one.Id]) => new ShipResult(one.Id, ShipStatus.Conflict, "this id was stored before with other bytes"),
             { } one when inserted.ContainsKey(one.Id) && accepted.Add(one.Id) => new ShipResult(one.Id, ShipStatus.Accepted, null),
             { } one => new ShipResult(one.Id, ShipStatus.Duplicate, null),
@@ -141,20 +145,26 @@ internal sealed class GatewayEventStore(NpgsqlDataSource database, EventPartitio
     }
 
     /// <summary>
-    /// Tells that sums of these customers' events are old (migration 0041). Last before the commit, because batches of one customer wait
-    /// here for each other; in order of id, so that none waits in a circle.
+    /// Tells that sums of these customers' events are old (migrations 0041, 0047). Last before the commit, because batches of one customer
+    /// wait here for each other; in order of id, so that none waits in a circle.
     /// </summary>
-    private static async Task RaiseVersionsAsync(NpgsqlConnection connection, IEnumerable<Guid?> customers, CancellationToken cancel)
+    private static async Task RaiseVersionsAsync(
+        NpgsqlConnection connection, List<GatewayEvent> events, Dictionary<Guid, Guid?> inserted, CancellationToken cancel)
     {
-        var counts = customers.OfType<Guid>().CountBy(customer => customer).ToList();
-        if (counts.Count == 0)
+        var customers = events.GroupBy(one => inserted.GetValueOrDefault(one.Id)).Where(customer => customer.Key is not null).ToList();
+        if (customers.Count == 0)
             return;
         await using var command = new NpgsqlCommand("""
-            insert into usage_versions (customer_id, events) select * from unnest($1, $2) as c (id, events) order by c.id
-            on conflict (customer_id) do update set events = usage_versions.events + excluded.events
+            insert into usage_versions (customer_id, events, corrections, corrected_at)
+            select * from unnest($1, $2, $3, $4) as c (id, events, corrections, corrected_at) order by c.id
+            on conflict (customer_id) do update set events = usage_versions.events + excluded.events,
+                corrections = usage_versions.corrections + excluded.corrections, corrected_at = greatest(usage_versions.corrected_at, excluded.corrected_at)
             """, connection);
-        command.Parameters.Add(Column(NpgsqlDbType.Uuid, counts.ConvertAll(one => one.Key)));
-        command.Parameters.Add(Column(NpgsqlDbType.Bigint, counts.ConvertAll(one => (long)one.Value)));
+        command.Parameters.Add(Column(NpgsqlDbType.Uuid, customers.ConvertAll(customer => customer.Key!.Value)));
+        command.Parameters.Add(Column(NpgsqlDbType.Bigint, customers.ConvertAll(customer => customer.LongCount())));
+        command.Parameters.Add(Column(NpgsqlDbType.Bigint, customers.ConvertAll(customer => customer.LongCount(one => one.Corrects is not null))));
+        command.Parameters.Add(Column(
+            NpgsqlDbType.TimestampTz, customers.ConvertAll(customer => customer.Where(one => one.Corrects is not null).Max(one => (DateTimeOffset?)one.At))));
         await command.ExecuteNonQueryAsync(cancel);
     }
 

@@ -17,6 +17,8 @@ internal static class GatewayProperties
             json.WriteStartObject();
             json.WriteString("model", usage.Model);
             json.WriteString("provider", usage.Provider);
+            WriteIfPresent(json, "requested_model", usage.RequestedModel);
+            WriteIfPresent(json, "service_tier", usage.ServiceTier);
             WriteIfPresent(json, "environment", usage.Environment);
             WriteIfPresent(json, "team", usage.Team);
             WriteIfPresent(json, "user", usage.User);
@@ -29,14 +31,24 @@ internal static class GatewayProperties
             WriteIfPresent(json, "cache_write_1h_tokens", usage.Usage.CacheWrite1hTokens);
             json.WriteNumber("output_tokens", usage.Usage.OutputTokens);
             json.WriteNumber("reasoning_tokens", usage.Usage.ReasoningTokens);
+            WriteIfPresent(json, "audio_input_tokens", usage.Usage.AudioInputTokens);
+            WriteIfPresent(json, "audio_output_tokens", usage.Usage.AudioOutputTokens);
+            WriteIfPresent(json, "image_tokens", usage.Usage.ImageTokens);
+            WriteIfPresent(json, "image_output_tokens", usage.Usage.ImageOutputTokens);
             json.WriteNumber("requests", usage.Usage.Requests);
             WriteIfPresent(json, "images", usage.Usage.Images);
             WriteIfPresent(json, "seconds", usage.Usage.Seconds);
             WriteIfPresent(json, "characters", usage.Usage.Characters);
             WriteIfPresent(json, "bytes_in", usage.Usage.BytesIn);
+            WriteIfPresent(json, "bytes_out", usage.Usage.BytesOut);
+            foreach (var (tool, calls) in usage.Usage.ToolCalls ?? new Dictionary<string, long>())
+                json.WriteNumber($"tool_calls.{tool}", calls);   // flat, so that a metric can sum one tool's
             WriteIfPresent(json, "cost", usage.Cost);
+            WriteIfPresent(json, "cost_source", usage.CostSource);
+            WriteIfPresent(json, "spend", usage.Spend);
             WriteIfPresent(json, "currency", usage.Currency);
             json.WriteString("route", usage.Route);
+            WriteIfPresent(json, "corrects", usage.Corrects?.ToString());
             WriteTags(json, usage.Tags);
             json.WriteEndObject();
         }

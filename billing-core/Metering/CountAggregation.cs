@@ -1,11 +1,11 @@
 namespace Quota.Billing.Metering;
 
-/// <summary><c>count_agg</c>: every event counts 1.</summary>
+/// <summary><c>count_agg</c>: every event counts 1, but for those that correct another: they are no calls.</summary>
 internal sealed class CountAggregation : IAggregation
 {
     public string Name => "count_agg";
 
     public bool NeedsField => false;
 
-    public string Sql => "count(*)::numeric";
+    public string Sql => $"({MeterQuery.Calls})::numeric";
 }

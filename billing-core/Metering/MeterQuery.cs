@@ -6,6 +6,9 @@ namespace Quota.Billing.Metering;
 /// <summary>From events to quantities. Reads both sources, gateway and API, through the <c>events</c> view.</summary>
 internal sealed class MeterQuery(Aggregations aggregations)
 {
+    /// <summary>How many calls the events are of: a correction belongs to the call that it corrects.</summary>
+    public const string Calls = "count(*) filter (where not is_correction)";
+
     /// <summary>
     /// The quantity of one subscription's events of one code, with <c>from ≤ at &lt; to</c>. Runs inside whatever transaction the
     /// connection has open. Sums are exact.
@@ -37,7 +40,7 @@ internal sealed class MeterQuery(Aggregations aggregations)
             throw new ArgumentException($"{aggregationType} needs a field.", nameof(fieldName));
         // The SQL is ours, chosen by name; everything that a client wrote is a parameter. trim_scale keeps sums of "1.50" short.
         var sql = $"""
-            select trim_scale({aggregation.Sql}) as units, count(*) as events_count
+            select trim_scale({aggregation.Sql}) as units, {Calls} as events_count
             from events
             where external_subscription_id = @externalSubscriptionId and code = @eventCode and at >= @from and at < @to
                 and (customer_id is null or customer_id = @customerId)

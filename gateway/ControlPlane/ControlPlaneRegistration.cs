@@ -13,12 +13,7 @@ internal static class ControlPlaneRegistration
         var file = QuotaFile.Read(options.File, options.Url is null, mistakes);
         mistakes.ForEach(mistake => settings.Report.Add("quota.yaml", mistake));
         services.AddSingleton(options).AddSingleton<SnapshotFile>().AddSingleton<CurrentControl>().AddHostedService<QuotaFileWatcher>();
-        services.AddSingleton(_ =>
-        {
-            var upstreams = new UpstreamTable();
-            upstreams.Replace(file!.Upstreams);
-            return upstreams;
-        });
+        services.AddSingleton<IStartupFilter>(provider => new FirstUpstreams(provider.GetRequiredService<UpstreamPool>(), file!.Upstreams));
         if (options.Url is null)
         {
             return services.AddSingleton<LimitDates>().AddSingleton<EventRecount>().AddSingleton<StandaloneSeeds>().AddHostedService(provider => provider.GetRequiredService<StandaloneSeeds>())
@@ -32,6 +27,16 @@ internal static class ControlPlaneRegistration
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
         });
         return services.AddHostedService<SnapshotRefresher>();
+    }
+
+    /// <summary>The file's upstreams are in force before the first request.</summary>
+    private sealed class FirstUpstreams(UpstreamPool pool, UpstreamsFile file) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next)
+        {
+            pool.Replace(file);
+            return next;
+        }
     }
 
     /// <summary>Stand-alone, the file's snapshot is in force before the first request.</summary>

@@ -6,10 +6,10 @@ using Quota.Shared.Pricing;
 
 namespace Quota.Gateway.ControlPlane;
 
-/// <summary>A control snapshot made ready for the request path: keys found by hash, limits compiled, prices as functions. Immutable.</summary>
+/// <summary>A control snapshot made ready for the request path: keys found by hash, limits compiled, prices as a book. Immutable.</summary>
 internal sealed class ControlState
 {
-    private readonly FrozenDictionary<(string Provider, string Model), PriceFunction> _prices;
+    private readonly PriceBook _prices;
     private readonly FrozenDictionary<string, SnapshotOrg> _orgs;
 
     /// <exception cref="FormatException">The snapshot refers to what it does not hold, or a price or limit has mistakes.</exception>
@@ -24,9 +24,9 @@ internal sealed class ControlState
         limits.AddUnused();
         Counters = [.. limits.Counters];
         Keys = new KeyTable(Convert.FromBase64String(snapshot.Pepper), Callers);
-        if (snapshot.Prices.GroupBy(price => (price.Provider, price.Model)).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new FormatException($"the price of {twice.Key.Provider}/{twice.Key.Model} stands twice");
-        _prices = snapshot.Prices.ToFrozenDictionary(price => (price.Provider, price.Model), price => new PriceFunction(price));
+        _prices = new PriceBook(snapshot.Prices, snapshot.UnknownPrice);
+        if (snapshot.Orgs.FirstOrDefault(org => Markup.Mistake(org.Markup) is not null) is { } wrong)
+            throw new FormatException($"org {wrong.Code} markup: {Markup.Mistake(wrong.Markup)}");
     }
 
     public ControlSnapshot Snapshot { get; }
@@ -46,6 +46,10 @@ internal sealed class ControlState
 
     public SnapshotOrg? OrgOf(string id) => _orgs.GetValueOrDefault(id);
 
-    /// <summary>The price of a routed model; null when it is not known, which is never 0.</summary>
-    public PriceFunction? PriceOf(string provider, string model) => _prices.GetValueOrDefault((provider, model));
+    /// <summary>The price of a routed model at an instant; null when it is not known, which is never 0.</summary>
+    public PriceFunction? PriceOf(string provider, string model, DateTimeOffset at) => _prices.Find(provider, model, at);
+
+    /// <summary>The price that is in force now.</summary>
+    public PriceFunction? PriceOf(string provider, string model) =>
+        PriceOf(provider, model, TimeProvider.System.GetUtcNow().AddMilliseconds(ClockOffsetMs ?? 0));
 }

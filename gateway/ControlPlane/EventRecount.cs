@@ -97,13 +97,20 @@ internal sealed class YoungLimit(SnapshotLimit limit, SnapshotOrg org, ILimitKin
         var at = it.At.ToUnixTimeMilliseconds();
         if (it.Org != org.Code || at < windowStart || at >= windowEnd || NodeOf(it) is not { } node || !Takes(it) || it.Counted.Contains(CounterOf(node)))
             return false;
-        var amount = kind.Name is Meters.Spend or Meters.Cost
-            ? decimal.Parse(it.Cost ?? "0", CultureInfo.InvariantCulture) * NanoUnits.PerMajor(Currency.Parse(it.Currency ?? org.Currency))
-            : kind.Used(it.Usage, null!, isRate: false).ToDecimal();
+        var amount = kind.Name switch
+        {
+            Meters.Spend => Nanos(it.Spend ?? it.Cost, it),
+            Meters.Cost => Nanos(it.Cost, it),
+            _ => kind.Used(it.Usage, default, isRate: false).ToDecimal(),
+        };
         var (before, events) = Used.GetValueOrDefault(node);
         Used[node] = (before + amount, events + 1);
         return true;
     }
+
+    /// <summary>Amounts are taken as the call was charged, by its own price, tier and instant; what prices are now does not matter.</summary>
+    private decimal Nanos(string? amount, UsageEvent it) =>
+        decimal.Parse(amount ?? "0", CultureInfo.InvariantCulture) * NanoUnits.PerMajor(Currency.Parse(it.Currency ?? org.Currency));
 
     private string? NodeOf(UsageEvent it)
     {

@@ -7,7 +7,7 @@ using YamlDotNet.Serialization.NamingConventions;
 namespace Quota.Gateway.ControlPlane;
 
 /// <summary>What <c>quota.yaml</c> says: the upstreams, and stand-alone also the control snapshot.</summary>
-internal sealed record QuotaFile(IReadOnlyList<Upstream> Upstreams, ControlSnapshot? Snapshot)
+internal sealed record QuotaFile(UpstreamsFile Upstreams, ControlSnapshot? Snapshot)
 {
     /// <summary>Reads the file; every mistake goes to <paramref name="mistakes"/> with its place, and then null comes back.</summary>
     /// <param name="standalone">Whether keys, limits and prices are expected here.</param>

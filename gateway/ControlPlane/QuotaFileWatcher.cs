@@ -3,7 +3,7 @@ using Quota.Gateway.Forwarding;
 namespace Quota.Gateway.ControlPlane;
 
 /// <summary>Reads <c>quota.yaml</c> again when it changes, within a second. A file with mistakes changes nothing.</summary>
-internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamTable upstreams, GatewayClock clock, ILogger<QuotaFileWatcher> log, LimitDates? dates = null, StandaloneSeeds? seeds = null)
+internal sealed class QuotaFileWatcher(ControlPlaneOptions options, UpstreamPool upstreams, GatewayClock clock, ILogger<QuotaFileWatcher> log, LimitDates? dates = null, StandaloneSeeds? seeds = null)
     : BackgroundService
 {
     private DateTime _read = File.GetLastWriteTimeUtc(options.File);

@@ -33,16 +33,28 @@ internal sealed class StandaloneSnapshot
         foreach (var twice in keys.GroupBy(key => key.Id).Where(group => group.Count() > 1))
             _mistakes.Add($"{_path} keys: a name stands twice; each key needs its own");
         var limits = new LimitsText(_text, _path, _mistakes, NodeOf).Read();
+        var prices = new PricesText(_text.Prices, _path, _mistakes);
         var snapshot = new ControlSnapshot
         {
             Version = "",
             Pepper = Convert.ToBase64String(_pepper),
-            Orgs = [.. _text.Orgs.Select(org => new SnapshotOrg(Id(org.Key), org.Key, (org.Value ?? new()).Timezone, (org.Value ?? new()).Currency.ToUpperInvariant()))],
+            Orgs = [.. _text.Orgs.Select(org => ReadOrg(org.Key, org.Value ?? new OrgText()))],
             Keys = keys,
             Limits = limits,
-            Prices = ReadPrices(),
+            Prices = prices.Read(),
+            UnknownPrice = prices.ReadUnknown(),
         };
         return snapshot with { Version = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(snapshot, SnapshotJson.Default.ControlSnapshot))) };
+    }
+
+    private SnapshotOrg ReadOrg(string org, OrgText text)
+    {
+        var markup = 1m;
+        if (text.Markup is { } written && !PricesText.TryDecimal(written, out markup))
+            _mistakes.Add($"{_path} orgs.{org}.markup: '{written}' is not a decimal such as \"1.25\"");
+        else if (Markup.Mistake(markup) is { } problem)
+            _mistakes.Add($"{_path} orgs.{org}.markup: {problem}");
+        return new SnapshotOrg(Id(org), org, text.Timezone, text.Currency.ToUpperInvariant(), markup);
     }
 
     private void ReadTree(string org, OrgText text)
@@ -100,46 +112,6 @@ internal sealed class StandaloneSnapshot
             Tags = text.Tags,
             AllowedModels = text.Models,
         };
-    }
-
-    private ModelPrice[] ReadPrices()
-    {
-        if (_text.Prices is null)
-            return [];
-        if (_text.Prices.Import is not null)
-            _mistakes.Add($"{_path} prices.import: is not supported yet; list the models");
-        if (_text.Prices.Unknown != "refuse")
-            _mistakes.Add($"{_path} prices.unknown: '{_text.Prices.Unknown}' is not supported yet; use refuse");
-        return [.. _text.Prices.Models.Select(price => ReadPrice(price.Key, price.Value ?? new PriceText())).OfType<ModelPrice>()];
-    }
-
-    private ModelPrice? ReadPrice(string model, PriceText text)
-    {
-        var place = $"{_path} prices.models.{model}";
-        var before = _mistakes.Count;
-        decimal? Read(string field, string? value, bool needed)
-        {
-            if (value is null && !needed)
-                return null;
-            if (decimal.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
-                return number;
-            _mistakes.Add($"{place}.{field}: '{value}' is not a decimal per million tokens such as \"0.15\"");
-            return null;
-        }
-        if (text.Provider is not { Length: > 0 })
-            _mistakes.Add($"{place}.provider: is missing; name the upstream's protocol or provider");
-        var (input, output) = (Read("input", text.Input, true), Read("output", text.Output, true));
-        var (cached, write) = (Read("cached_input", text.CachedInput, false), Read("cache_write", text.CacheWrite, false));
-        var write1h = Read("cache_write_1h", text.CacheWrite1h, false);
-        if (_mistakes.Count > before)
-            return null;
-        var price = new ModelPrice
-        {
-            Provider = text.Provider!, Model = model, Currency = (text.Currency ?? "USD").ToUpperInvariant(), Input = input!.Value, CachedInput = cached, CacheWrite = write,
-            CacheWrite1h = write1h, Output = output!.Value, MaxInputTokens = text.MaxInputTokens, MaxOutputTokens = text.MaxOutputTokens, HiddenOutput = text.HiddenOutput, Version = $"{text.Provider}/{model}@file",
-        };
-        _mistakes.AddRange(price.Mistakes().Select(mistake => $"{place}.{mistake.Field}: {mistake.Problem}"));
-        return price;
     }
 
     private FileNode? NodeOf(string? scope, string place)

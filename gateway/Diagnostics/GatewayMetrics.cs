@@ -11,7 +11,7 @@ internal sealed class GatewayMetrics : IDisposable
     public const string Name = "Quota.Gateway";
 
     private readonly Meter _meter = new(Name);
-    private readonly Counter<long> _refusals, _calls, _tokens, _shipped, _setAside, _decisions, _passed, _reaped, _facts, _guards;
+    private readonly Counter<long> _refusals, _calls, _tokens, _shipped, _setAside, _decisions, _passed, _reaped, _facts, _guards, _corrected;
     private readonly Histogram<double> _reserve;
 
     public GatewayMetrics(CallSpool spool)
@@ -26,6 +26,7 @@ internal sealed class GatewayMetrics : IDisposable
         _reaped = _meter.CreateCounter<long>("quota.holds.reaped", description: "Holds that were charged provisionally because their gateway fell silent");
         _facts = _meter.CreateCounter<long>("quota.facts", description: "Thresholds crossed, calls over their hold and holds reaped that were told, by kind");
         _guards = _meter.CreateCounter<long>("quota.store.guards", description: "Guards that found the counters not to be believed");
+        _corrected = _meter.CreateCounter<long>("quota.events.corrected", description: "Estimates that the provider's own numbers corrected later");
         _reserve = _meter.CreateHistogram<double>("quota.reserve.duration", "s", "Time to a decision",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1] });
         _meter.CreateObservableGauge("quota.spool.bytes", () => spool.Bytes, "By", "Bytes of the spool on disk");
@@ -71,6 +72,8 @@ internal sealed class GatewayMetrics : IDisposable
         _tokens.Add(outcome.Usage.InputTokens, new("gen_ai.token.type", "input"), new("gen_ai.system", begin.Provider));
         _tokens.Add(outcome.Usage.OutputTokens, new("gen_ai.token.type", "output"), new("gen_ai.system", begin.Provider));
     }
+
+    public void Corrected(BeginRecord begin) => _corrected.Add(1, new KeyValuePair<string, object?>("gen_ai.system", begin.Provider));
 
     public void Shipped(int events) => _shipped.Add(events);
 

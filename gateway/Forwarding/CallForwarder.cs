@@ -11,14 +11,29 @@ namespace Quota.Gateway.Forwarding;
 /// <summary>A call that was begun, and how it is to be sent.</summary>
 /// <param name="ClampedTo">The output bound per choice to put into the body; null when the client named its own, or none is wanted.</param>
 /// <param name="Warnings">Told to the client as <c>x-quota-warning</c>, a line each.</param>
-internal sealed record ForwardedCall(IProviderAdapter Adapter, Upstream Upstream, string Route, ProviderRequest Request, CallMeter Meter, Hold Hold, long? ClampedTo, IReadOnlyList<string> Warnings);
+internal sealed record ForwardedCall(IProviderAdapter Adapter, Upstream Upstream, Uri Address, ProviderRequest Request, CallMeter Meter, Hold Hold, long? ClampedTo, IReadOnlyList<string> Warnings)
+{
+    /// <summary>The client's <c>x-request-id</c>: the id of the first attempt.</summary>
+    public Guid RequestId { get; init; } = Meter.Begin.Id;
+
+    /// <summary>Whether another upstream can be tried, so that a failure of this one need not reach the client.</summary>
+    public bool HasNext { get; init; }
+}
+
+/// <summary>How an attempt ended: what to tell the client, if it has no answer yet, and whether the upstream failed (null: it was not asked).</summary>
+internal readonly record struct AttemptEnd(Refusal? Refusal, bool? HasFailed)
+{
+    public static implicit operator AttemptEnd(Refusal refusal) => new(refusal, null);
+}
 
 /// <summary>Sends a begun call upstream through YARP and sees to it that it ends, however it ends.</summary>
-internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions options) : IDisposable
+internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions options, GatewayClock clock) : IDisposable
 {
     private readonly ForwarderRequestConfig _config = new() { ActivityTimeout = options.Timeout };
 
-    private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
+    private readonly Drains _drains = new(options.DrainTime, options.TruthTime, options.MaxDrains, clock);
+
+    private readonly SocketsHttpHandler _sockets = new()
     {
         UseProxy = false,
         AllowAutoRedirect = false,
@@ -30,36 +45,56 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
         ConnectTimeout = options.ConnectTimeout,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,   // a client's header value in UTF-8 is no reason to fail its call
-    });
+    };
 
-    /// <summary>Null when the upstream's answer went to the client, else what to tell the client instead.</summary>
-    public async Task<Refusal?> ForwardAsync(HttpContext context, ForwardedCall call)
+    private HttpMessageInvoker Plain => field ??= new(_sockets, disposeHandler: false);
+
+    public async Task<AttemptEnd> ForwardAsync(HttpContext context, ForwardedCall call)
     {
         var body = call.Request.BodyWith(call.ClampedTo);
-        using var sent = body.OpenRead();   // ends with this call: the client's bytes below are given back after it
-        context.Request.Body = sent;
-        context.Request.ContentLength = body.Length;
-        context.Request.Headers.TransferEncoding = default;
+        using SentStream sent = call.Request.StreamsBody ? new PassedStream(context.Request.Body, options.MaxUploadBytes) : body.OpenRead();   // ends with this call: the client's bytes below are given back after it
+        using var gone = Disconnects.Drains(call.Upstream, call.Request.Stream) ? _drains.Watch(sent, context.RequestAborted) : null;
+        Send(context, sent, call.Request.StreamsBody ? context.Request.ContentLength : body.Length);
+        var transformer = new CallTransformer(call, body, gone);
         var error = ForwarderError.Request;
         try
         {
-            error = await yarp.SendAsync(context, call.Upstream.BaseUrl.AbsoluteUri, _http, _config, new CallTransformer(call));
+            error = await yarp.SendAsync(context, call.Upstream.BaseUrl.AbsoluteUri, gone is null ? Plain : new DrainingInvoker(_sockets, call.Meter, gone), _config, transformer);
+            if (gone?.Rest is { } rest)
+                await rest.DrainAsync();
         }
         finally
         {
-            await call.Meter.EndAsync(StatusOf(error, context, call.Meter));   // nothing to do when the last byte has ended it
+            if (call.Request.StreamsBody)
+                call.Meter.Sent(sent.Taken);
+            call.Meter.WasTurnedDown |= call.HasNext && error is (ForwarderError.Request or ForwarderError.RequestCreation);
+            await call.Meter.EndAsync(StatusOf(error, context, call.Meter, sent.WasReadWhole));   // nothing to do when the last byte has ended it
         }
-        return RefusalOf(error, context);
+        if (call.Request.StreamsBody && sent.Taken > options.MaxUploadBytes && !context.Response.HasStarted)
+            return new Refusal.BodyTooLarge(options.MaxUploadBytes);
+        var end = new AttemptEnd(RefusalOf(error, context), transformer.WasTurnedDown || error is ForwarderError.Request or ForwarderError.RequestCreation);
+        if (end.HasFailed == true && !context.Response.HasStarted)
+        {
+            context.Response.Clear();   // the next upstream's answer, or our own, is another one
+            context.Response.Headers["x-request-id"] = call.RequestId.ToString();
+        }
+        return end;
     }
 
     /// <summary>Sends a call that nobody bills. Null when the upstream's answer went to the client, else what to tell the client instead.</summary>
-    public async Task<Refusal?> PassAsync(HttpContext context, IProviderAdapter adapter, Upstream upstream, string route, SplicedBody body, Guid id)
+    public async Task<Refusal?> PassAsync(HttpContext context, IProviderAdapter adapter, Upstream upstream, Uri address, SplicedBody body, Guid id)
     {
         using var sent = body.OpenRead();
+        Send(context, sent, body.Length);
+        return RefusalOf(await yarp.SendAsync(context, upstream.BaseUrl.AbsoluteUri, Plain, _config, new FreeTransformer(adapter, upstream, address, body, id.ToString())), context);
+    }
+
+    private static void Send(HttpContext context, Stream sent, long? length)
+    {
         context.Request.Body = sent;
-        context.Request.ContentLength = body.Length;
-        context.Request.Headers.TransferEncoding = default;
-        return RefusalOf(await yarp.SendAsync(context, upstream.BaseUrl.AbsoluteUri, _http, _config, new FreeTransformer(adapter, upstream, route, id.ToString())), context);
+        context.Request.ContentLength = length;
+        if (length is not null)
+            context.Request.Headers.TransferEncoding = default;
     }
 
     private static Refusal? RefusalOf(ForwarderError error, HttpContext context)
@@ -69,7 +104,7 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
         return error == ForwarderError.RequestTimedOut ? new Refusal.UpstreamSilent() : new Refusal.UpstreamUnreachable();
     }
 
-    private static string StatusOf(ForwarderError error, HttpContext context, CallMeter call)
+    private static string StatusOf(ForwarderError error, HttpContext context, CallMeter call, bool wasSent)
     {
         if (error == ForwarderError.None)
             return UsageStatus.Completed;
@@ -77,8 +112,8 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
         var upstreamBroke = error is ForwarderError.ResponseBodyDestination or ForwarderError.Request or ForwarderError.RequestBodyDestination;
         if (context.RequestAborted.IsCancellationRequested && !upstreamBroke)
             return UsageStatus.Cancelled;   // the upstream may have worked for it: estimated, never nothing
-        return call.HasServed ? UsageStatus.CutOff : UsageStatus.Failed;
+        return call.HasServed || wasSent ? UsageStatus.CutOff : UsageStatus.Failed;   // who had the whole request may have worked for it, too
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => _sockets.Dispose();
 }

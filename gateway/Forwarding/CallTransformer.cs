@@ -4,6 +4,7 @@ using Microsoft.Extensions.Primitives;
 using Quota.Gateway.Keys;
 using Quota.Gateway.Limits;
 using Quota.Gateway.Metering;
+using Quota.Gateway.Providers;
 using Quota.Shared.Usage;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -12,13 +13,16 @@ namespace Quota.Gateway.Forwarding;
 /// <summary>
 /// What changes on the way of a metered call: headers by <see cref="HeaderHygiene"/>, ours about limits added, the answer watched as it passes.
 /// </summary>
-internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
+internal sealed class CallTransformer(ForwardedCall call, SplicedBody body, ClientGone? gone) : HttpTransformer
 {
-    private readonly string _id = call.Meter.Begin.Id.ToString();
+    private readonly string _id = call.RequestId.ToString();
+
+    /// <summary>The answer was a failure and did not go to the client, because another upstream can be tried.</summary>
+    public bool WasTurnedDown { get; private set; }
 
     public override ValueTask TransformRequestAsync(HttpContext context, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
-        HeaderHygiene.Send(context, proxyRequest, call.Adapter, call.Upstream, call.Route, _id);
+        HeaderHygiene.Send(context, proxyRequest, call.Adapter, call.Upstream, call.Address, body, _id);
         return ValueTask.CompletedTask;
     }
 
@@ -27,7 +31,13 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         if (proxyResponse is null)
             return true;
         var meter = call.Meter;
-        meter.Answered((int)proxyResponse.StatusCode, RequestIdOf(proxyResponse));
+        meter.Answered(proxyResponse);
+        if (call.HasNext && IsWorthAnother((int)proxyResponse.StatusCode))
+        {
+            await meter.TurnDownAsync();
+            WasTurnedDown = true;
+            return false;
+        }
         var headers = context.Response.Headers;
         HeaderHygiene.Return(proxyResponse, headers, _id);
         LimitHeaders.Write(headers, call.Hold, call.Adapter);
@@ -42,19 +52,10 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         }
         if (call.Request.Stream)
             headers.ContentLength = null;   // its usage chunk may be hidden, or its end be ours
-        proxyResponse.Content = new ObservedContent(proxyResponse.Content, meter, call.Request.HidesUsage);
+        proxyResponse.Content = new ObservedContent(proxyResponse.Content, meter, call.Request.HidesUsage && proxyResponse.Content.Headers.ContentEncoding.Count == 0, gone);
         return true;
     }
 
-    private static string? RequestIdOf(HttpResponseMessage response)
-    {
-        foreach (var name in (ReadOnlySpan<string>)["x-request-id", "request-id"])
-        {
-            if (!response.Headers.NonValidated.TryGetValues(name, out var ids))
-                continue;
-            foreach (var id in ids)
-                return id;
-        }
-        return null;
-    }
+    /// <summary>Overloaded, out of our quota there, or broken: another upstream may do better. What is wrong with the request is wrong everywhere.</summary>
+    private static bool IsWorthAnother(int status) => status is 408 or 429 or 500 or 502 or 503 or 504 or 529;
 }

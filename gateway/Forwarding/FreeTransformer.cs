@@ -4,11 +4,11 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Quota.Gateway.Forwarding;
 
 /// <summary>What changes on the way of a call that nobody bills: its headers.</summary>
-internal sealed class FreeTransformer(IProviderAdapter adapter, Upstream upstream, string route, string id) : HttpTransformer
+internal sealed class FreeTransformer(IProviderAdapter adapter, Upstream upstream, Uri address, SplicedBody body, string id) : HttpTransformer
 {
     public override ValueTask TransformRequestAsync(HttpContext context, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
-        HeaderHygiene.Send(context, proxyRequest, adapter, upstream, route, id);
+        HeaderHygiene.Send(context, proxyRequest, adapter, upstream, address, body, id);
         return ValueTask.CompletedTask;
     }
 

@@ -29,17 +29,17 @@ internal static class HeaderHygiene
         StringComparer.OrdinalIgnoreCase, [.. OfOneConnection, "openai-organization", "openai-project", "anthropic-organization-id", "Set-Cookie", "x-request-id"]);
 
     /// <summary>Headers and address of the request as it goes upstream.</summary>
-    public static void Send(HttpContext context, HttpRequestMessage request, IProviderAdapter adapter, Upstream upstream, string route, string id)
+    public static void Send(HttpContext context, HttpRequestMessage request, IProviderAdapter adapter, Upstream upstream, Uri address, SplicedBody body, string id)
     {
         foreach (var (name, values) in context.Request.Headers)
         {
             if (!Dropped.Contains(name) && !name.StartsWith(':') && !name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase))
                 Add(request, name, values);
         }
-        request.RequestUri = upstream.AddressOf(route);   // without the query: it may hold the caller's key
-        adapter.Authorize(request.Headers, upstream.Credential);
+        request.RequestUri = address;
         request.Headers.TryAddWithoutValidation("Accept-Encoding", "identity");
         request.Headers.TryAddWithoutValidation("x-request-id", id);
+        adapter.Authorize(request, upstream, body);
     }
 
     /// <summary>Headers of the answer as they go to the client.</summary>

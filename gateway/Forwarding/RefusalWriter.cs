@@ -17,6 +17,8 @@ internal static class RefusalWriter
             response.Headers[name] = id;
         if (answer.ShouldRetry is { } retry)
             response.Headers["x-should-retry"] = retry ? "true" : "false";
+        foreach (var (header, value) in answer.Headers)
+            response.Headers[header] = value;
         await response.Body.WriteAsync(answer.Body, context.RequestAborted);
     }
 }

@@ -21,17 +21,45 @@ internal sealed record Demand
 
     public required PriceFunction Price { get; init; }
 
+    /// <summary>What the org pays is the price times this.</summary>
+    public decimal Markup { get; init; } = 1;
+
+    /// <summary>The tier that is asked for; null for the provider's ordinary one.</summary>
+    public string? ServiceTier { get; init; }
+
     /// <summary>Whether input is to be written to a cache, and whether for an hour: each has a price of its own.</summary>
     public bool WritesCache { get; init; }
 
     public bool WritesCacheForAnHour { get; init; }
 
+    /// <summary>Whether some of its input or output may be audio, or of its input images: those have prices of their own.</summary>
+    public bool HasAudio { get; init; }
+
+    public bool HasImages { get; init; }
+
+    /// <summary>Images sent in a chat, images to be made by an image endpoint.</summary>
     public long Images { get; init; }
+
+    /// <summary>The most seconds of audio that it can be billed for.</summary>
+    public long Seconds { get; init; }
+
+    /// <summary>Characters to be spoken.</summary>
+    public long Characters { get; init; }
+
+    /// <summary>How often each of the provider's own tools may be called; null when none is asked for.</summary>
+    public IReadOnlyDictionary<string, long>? ToolCalls { get; init; }
 
     public long BytesIn { get; init; }
 
-    /// <summary>A named unit's exact count before the call.</summary>
-    public long Unit(string name) => name switch { "images" => Images, "bytes_in" => BytesIn, _ => 0 };
+    /// <summary>What its price is asked for.</summary>
+    public CallBounds Bounds => new()
+    {
+        InputTokens = InputTokens, WritesCache = WritesCache, WritesCacheForAnHour = WritesCacheForAnHour, HasAudio = HasAudio, HasImages = HasImages || Images > 0,
+        ServiceTier = ServiceTier, Images = Images, Seconds = Seconds, Characters = Characters, ToolCalls = ToolCalls,
+    };
+
+    /// <summary>The most of a named unit.</summary>
+    public long Unit(string name) => name switch { "images" => Images, "seconds" => Seconds, "characters" => Characters, "bytes_in" => BytesIn, _ => 0 };
 }
 
 /// <summary>The worst case on one counter in its units, as a line over output tokens; exact, finer than a unit.</summary>

@@ -1,5 +1,4 @@
 using Quota.Shared.Amounts;
-using Quota.Shared.Pricing;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Limits;
@@ -17,5 +16,5 @@ internal interface ILimitKind
     WorstCase WorstCase(Demand demand);
 
     /// <summary>What a call really added. A failed call has <see cref="UsageCounts.Requests"/> 0.</summary>
-    ExactNanos Used(UsageCounts usage, PriceFunction price, bool isRate);
+    ExactNanos Used(UsageCounts usage, CallPrice price, bool isRate);
 }

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Quota.Gateway.Limits;
 using Quota.Gateway.Providers;
+using Quota.Gateway.Providers.Framing;
+using Quota.Gateway.Providers.Tokens;
 using Quota.Gateway.Spool;
 using Quota.Shared.Usage;
 
@@ -18,14 +20,23 @@ internal sealed class CallMeter(
     /// <summary>How many bytes a token is taken to have when the provider reports no usage.</summary>
     public const int BytesPerTokenEstimate = 4;
 
+    private readonly KeptText? _text = begin.Stream ? reader.KeepTextOf(begin.Model) : null;
     private int _ended;
     private int? _httpStatus;
     private string? _providerRequestId;
     private DateTimeOffset? _firstByteAt;
+    private long? _bytesIn;
+    private CallOutcome? _estimate;
 
     public UsageReader Reader => reader;
 
     public BeginRecord Begin => begin;
+
+    /// <summary>What the input probably has, where it can be told better than by its bytes; asked only when the provider did not tell, and before the request's body is given back.</summary>
+    public Func<long?>? CountInput { get; init; }
+
+    /// <summary>Writes down the truth that came after an estimate: <see cref="CallRecorder.CorrectAsync"/>.</summary>
+    public Func<BeginRecord, CallOutcome, CallOutcome, ValueTask>? Correct { get; init; }
 
     /// <summary>The upstream answered with success, so it bills, whether or not a byte came through.</summary>
     public bool HasServed => _firstByteAt is not null || _httpStatus is >= 200 and < 300;
@@ -45,9 +56,29 @@ internal sealed class CallMeter(
     /// </summary>
     public ValueTask<bool> CoverAsync(long outputBytes) => cover is null ? ValueTask.FromResult(true) : cover(Math.Min(outputBytes, begin.OutputBound));
 
+    /// <summary>Another upstream is tried instead of this one.</summary>
+    public bool WasTurnedDown { get; set; }
+
+    public bool HasEnded => Volatile.Read(ref _ended) != 0;
+
     /// <summary>The upstream sent its status and headers.</summary>
-    public void Answered(int status, string? providerRequestId) =>
-        (_httpStatus, _providerRequestId) = (status, providerRequestId is { Length: <= 256 } ? providerRequestId : null);
+    public void Answered(HttpResponseMessage answer)
+    {
+        (_httpStatus, _providerRequestId) = ((int)answer.StatusCode, RequestIdOf(answer));
+        reader.Answered(answer.Headers);
+        if (answer.Content.Headers.NonValidated.TryGetValues("Content-Encoding", out var codings))
+            reader = DecodedUsage.For(codings.ToString(), reader);
+    }
+
+    /// <summary>How many bytes of the request went upstream, where that was not known before.</summary>
+    public void Sent(long bytes) => _bytesIn = bytes;
+
+    /// <summary>The answer was a failure, and another upstream is tried instead of passing it on.</summary>
+    public ValueTask TurnDownAsync()
+    {
+        WasTurnedDown = true;
+        return EndAsync(UsageStatus.Failed);
+    }
 
     public void FirstByte() => _firstByteAt ??= clock.GetUtcNow();
 
@@ -60,27 +91,68 @@ internal sealed class CallMeter(
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return ValueTask.CompletedTask;
-        var usage = status == UsageStatus.Failed ? new UsageCounts() : reader.Usage;
+        var outcome = OutcomeOf(status, status == UsageStatus.Failed ? new UsageCounts() : reader.Usage);
+        _estimate = outcome.Estimated ? outcome : null;
+        _text?.Dispose();
+        return end(begin, hold, outcome);
+    }
+
+    /// <summary>After an estimate was written: the truth, should the answer have told it since.</summary>
+    public ValueTask CorrectAsync() => _estimate is { } estimate && reader.Usage is { } usage && Correct is { } correct
+        ? correct(begin, estimate, OutcomeOf(estimate.Status, usage)) : ValueTask.CompletedTask;
+
+    private CallOutcome OutcomeOf(string status, UsageCounts? usage)
+    {
         var counted = usage ?? Estimate();
-        return end(begin, hold, new CallOutcome
+        return new CallOutcome
         {
             Status = status,
-            Usage = status == UsageStatus.Failed ? counted : counted with { Images = begin.Images, BytesIn = begin.BytesIn },
+            Usage = status == UsageStatus.Failed ? counted : WithUnits(counted, isEstimate: usage is null),
             Estimated = usage is null,
+            WasTurnedDown = WasTurnedDown,
             HttpStatus = _httpStatus,
             ProviderRequestId = _providerRequestId,
             ResponseModel = reader.ResponseModel,
+            ServiceTier = reader.ServiceTier,
+            ProviderCost = reader.ProviderCost,
             FirstByteAt = _firstByteAt,
             EndedAt = clock.GetUtcNow(),
             UsageRaw = usage is null ? null : RawOf(reader.UsageRaw),
-        });
+        };
     }
 
-    private UsageCounts Estimate() => (reader.InputKnown ?? new UsageCounts { InputTokens = begin.InputEstimate }) with
+    /// <summary>What was known of units before the call, where the answer does not say: images and characters as they were sent, seconds at their most.</summary>
+    private UsageCounts WithUnits(UsageCounts counted, bool isEstimate) => counted with
     {
-        Requests = 1,
-        OutputTokens = Math.Min(begin.OutputBound, Math.Max(reader.TextEvents, (reader.OutputBytes + BytesPerTokenEstimate - 1) / BytesPerTokenEstimate)),
+        Images = counted.Images ?? begin.Images, Characters = counted.Characters ?? begin.Characters, Seconds = counted.Seconds ?? (isEstimate ? begin.Seconds : null), BytesIn = _bytesIn ?? begin.BytesIn,
     };
+
+    /// <summary>
+    /// From what passed: counted by the model's tokenizer where that is public and the text was kept, else four bytes a token; never less than a token
+    /// for each event with text. What the model thought and did not say is not in it.
+    /// </summary>
+    private UsageCounts Estimate()
+    {
+        var (tokens, kept) = _text is null ? (0, 0) : (_text.Tokens(), _text.Length);
+        var rest = (Math.Max(0, reader.OutputBytes - kept) + BytesPerTokenEstimate - 1) / BytesPerTokenEstimate;
+        return (reader.InputKnown ?? new UsageCounts { InputTokens = CountInput?.Invoke() ?? begin.InputEstimate }) with
+        {
+            Requests = 1,
+            OutputTokens = Math.Min(begin.OutputBound, Math.Max(reader.TextEvents, tokens + rest)),
+        };
+    }
+
+    private static string? RequestIdOf(HttpResponseMessage response)
+    {
+        foreach (var name in (ReadOnlySpan<string>)["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"])
+        {
+            if (!response.Headers.NonValidated.TryGetValues(name, out var ids))
+                continue;
+            foreach (var id in ids)
+                return id.Length <= 256 ? id : null;
+        }
+        return null;
+    }
 
     /// <summary>The provider's usage object as it came; left out when it is no JSON after all, because the event must be written whatever it is.</summary>
     private static JsonElement? RawOf(byte[]? raw)

@@ -6,7 +6,7 @@ using Quota.Gateway.Spool;
 namespace Quota.Gateway.Metering;
 
 /// <summary>Writes down the begin and the end of calls, in the order that loses nothing: record first, then act.</summary>
-internal sealed class CallRecorder(CallSpool spool, Settler settler, QuotaStore store, CounterTally tally, GraceBook grace, GatewayMetrics metrics)
+internal sealed class CallRecorder(CallSpool spool, Settler settler, QuotaStore store, CounterTally tally, GraceBook grace, GatewayMetrics metrics, GatewayClock clock)
 {
     /// <summary>Before the call is sent upstream.</summary>
     /// <exception cref="IOException">The record could not be written: the call must not be sent.</exception>
@@ -34,6 +34,24 @@ internal sealed class CallRecorder(CallSpool spool, Settler settler, QuotaStore 
         }
         settler.Send(new EndedCall(begin, outcome, amounts, seq));
         metrics.CallEnded(begin, outcome);
+    }
+
+    /// <summary>
+    /// An estimate was written down and the truth came after it: an event of its own says the difference. No counter has it; the core's seeds
+    /// take it up (protocols.md, A7).
+    /// </summary>
+    /// <exception cref="IOException">The spool's disk failed: the estimate stands.</exception>
+    public async ValueTask CorrectAsync(BeginRecord begin, CallOutcome estimate, CallOutcome truth)
+    {
+        var correction = begin with
+        {
+            Id = Guid.CreateVersion7(clock.GetUtcNow()), RequestId = begin.RequestId ?? begin.Id, Corrects = begin.Id, IsHeld = false, Held = null, Counters = [],
+        };
+        await spool.BeginAsync(correction);
+        var seq = await spool.EndAsync(correction, truth with { InsteadOf = estimate.Usage });
+        tally.Ended(seq, correction, []);
+        spool.Settled(new SettledRecord(correction.Id, null, null));
+        metrics.Corrected(begin);
     }
 
     /// <summary>The begin record could not be written: nothing was sent, the hold goes back.</summary>

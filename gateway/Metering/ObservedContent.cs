@@ -3,7 +3,7 @@ using System.Net;
 namespace Quota.Gateway.Metering;
 
 /// <summary>An upstream's content whose stream is watched while it is copied to the client.</summary>
-internal sealed class ObservedContent(HttpContent upstream, CallMeter call, bool hidesUsage) : HttpContent
+internal sealed class ObservedContent(HttpContent upstream, CallMeter call, bool hidesUsage, ClientGone? gone) : HttpContent
 {
     protected override async Task<Stream> CreateContentReadStreamAsync() => Observe(await upstream.ReadAsStreamAsync());
 
@@ -20,10 +20,10 @@ internal sealed class ObservedContent(HttpContent upstream, CallMeter call, bool
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
+        if (disposing && gone?.Rest is null)
             upstream.Dispose();
         base.Dispose(disposing);
     }
 
-    private UsageObservingStream Observe(Stream stream) => new(stream, call, upstream.Headers.ContentLength, hidesUsage);
+    private UsageObservingStream Observe(Stream stream) => new(stream, call, upstream.Headers.ContentLength, hidesUsage, gone);
 }

@@ -23,9 +23,9 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, CounterTally ta
     /// <summary>What the call used on each of its counters.</summary>
     public IReadOnlyList<ExactNanos> AmountsOf(BeginRecord begin, CallOutcome outcome)
     {
-        var amounts = new ExactNanos[begin.Counters.Count];
+        var (amounts, price) = (new ExactNanos[begin.Counters.Count], begin.PriceOf(outcome));
         for (var i = 0; i < amounts.Length; i++)
-            amounts[i] = _kinds[begin.Counters[i].Meter].Used(outcome.Usage, begin.PriceFunction, begin.Counters[i].IsRate);
+            amounts[i] = outcome.WasTurnedDown && begin.Counters[i].IsRate ? default : _kinds[begin.Counters[i].Meter].Used(outcome.Usage, price, begin.Counters[i].IsRate);
         return amounts;
     }
 

@@ -11,22 +11,24 @@ namespace Quota.Gateway.Metering;
 /// it does not, the upstream is aborted and the client gets a well-formed ending instead. The call is ended before the read that completes
 /// the answer returns.
 /// </summary>
-internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long? contentLength, bool hidesUsage) : Stream
+/// <param name="gone">Given when the answer is read to its end even without its client.</param>
+internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long? contentLength, bool hidesUsage, ClientGone? gone = null) : Stream
 {
     private const int ChunkBytes = 16 * 1024;
     private HeldBytes? _held = hidesUsage || call.MayBeCut ? new HeldBytes() : null;
     private byte[]? _chunk;
     private long _seen;
-    private bool _endSeen, _ended;
+    private bool _endSeen, _ended, _drained;
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]   // a read of a stream waits once per event: no garbage for each
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        var token = gone?.Watch(cancellationToken) ?? cancellationToken;
         if (buffer.IsEmpty)   // YARP asks so whether there is something to read, before it rents a buffer: not an end
-            return _ended || _held is { IsEmpty: false } ? 0 : await upstream.ReadAsync(buffer, cancellationToken);
+            return _ended || _held is { IsEmpty: false } ? 0 : await upstream.ReadAsync(buffer, token);
         if (_held is null)
         {
-            var count = await upstream.ReadAsync(buffer, cancellationToken);
+            var count = await upstream.ReadAsync(buffer, token);
             if (!call.MayBeCut)
             {
                 await PassAsync(buffer[..count]);
@@ -38,19 +40,46 @@ internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long
         while (_held.IsEmpty && !_ended)
         {
             _chunk ??= ArrayPool<byte>.Shared.Rent(ChunkBytes);
-            var count = await upstream.ReadAsync(_chunk, cancellationToken);
+            var count = await upstream.ReadAsync(_chunk, token);
             await HoldBackAsync(_chunk.AsMemory(0, count));
         }
         return _held.HandOut(buffer.Span);
     }
 
-    private ValueTask PassAsync(ReadOnlyMemory<byte> data)
+    /// <summary>
+    /// Reads what the client did not wait for, until its end or the bound, and ends the call by what it says. What takes longer than an event
+    /// waits is estimated, and corrected when the end says otherwise.
+    /// </summary>
+    public async Task DrainAsync()
+    {
+        _chunk ??= ArrayPool<byte>.Shared.Rent(ChunkBytes);
+        try
+        {
+            var mayGoOn = true;
+            while (mayGoOn && !_endSeen && !call.Reader.IsComplete)
+            {
+                var count = await gone!.WaitAsync(upstream.ReadAsync(_chunk, gone.Token).AsTask(), call);
+                await PassAsync(_chunk.AsMemory(0, count), UsageStatus.Cancelled);
+                mayGoOn = !call.MayBeCut || await call.CoverAsync(call.Reader.OutputBytes);
+            }
+        }
+        catch (Exception problem) when (problem is OperationCanceledException or IOException or HttpRequestException)
+        {
+            // The bound, or the upstream broke off: what has passed is what is known.
+        }
+        _drained = true;
+        await call.EndAsync(UsageStatus.Cancelled);
+        await call.CorrectAsync();
+        Dispose();
+    }
+
+    private ValueTask PassAsync(ReadOnlyMemory<byte> data, string? status = null)
     {
         Count(data.Length);
         call.Reader.Feed(data.Span, null);
         if (TakesEnd(data.Length))
             call.Reader.End(null);
-        return _endSeen || call.Reader.IsComplete ? call.EndAsync(StatusAtEnd()) : ValueTask.CompletedTask;
+        return _endSeen || call.Reader.IsComplete ? call.EndAsync(status ?? StatusAtEnd()) : ValueTask.CompletedTask;
     }
 
     private async ValueTask HoldBackAsync(ReadOnlyMemory<byte> data)
@@ -114,12 +143,14 @@ internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long
         return _endSeen = true;
     }
 
-    private string StatusAtEnd() =>
+    private string StatusAtEnd() => gone is { HasGone: true } ? UsageStatus.Cancelled :
         call.Reader.IsComplete || call.Reader.Usage is not null || _seen == contentLength ? UsageStatus.Completed : call.HasServed ? UsageStatus.CutOff : UsageStatus.Failed;
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
+        if (disposing && gone is { HasGone: true } && !_drained && !call.HasEnded)
+            gone.Rest = this;   // the call's end is waited for by who forwards it
+        else if (disposing)
         {
             if (_chunk is not null)
                 ArrayPool<byte>.Shared.Return(_chunk);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Quota.Gateway.Providers.Tokens;
 
 namespace Quota.Gateway.Providers;
 
@@ -10,18 +11,22 @@ internal interface IEventProgress
     long TextEvents { get; }
 }
 
-/// <summary>Usage of an answer that comes as server-sent events. What an event says is the provider's grammar; stepping over one and taking it back is the same for all.</summary>
+/// <summary>Usage of an answer that comes as events. What an event says is the provider's grammar; stepping over one and taking it back is the same for all.</summary>
 internal abstract class EventUsage<TProgress> : UsageReader
     where TProgress : struct, IEventProgress
 {
     private TProgress _before;
 
-    protected EventUsage() => Events = new SseEventReader(OnEvent);
+    /// <param name="framing">Makes the reader of the framing that the events come in.</param>
+    protected EventUsage(Func<EventReader.OnEvent, EventReader> framing) => Events = framing(OnEvent);
 
     /// <summary>How far the answer is, the event in progress left out.</summary>
     protected TProgress Now;
 
-    protected SseEventReader Events { get; }
+    protected EventReader Events { get; }
+
+    /// <summary>Takes the generated text; null when nobody will count it.</summary>
+    protected KeptText? Text { get; private set; }
 
     public override long OutputBytes => Now.TextBytes + Events.UnreadBytes;
 
@@ -31,24 +36,33 @@ internal abstract class EventUsage<TProgress> : UsageReader
 
     public override EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
     {
-        _before = Now;
+        Mark();
         return Events.Next(data, kept, out taken);
     }
 
     public override EventStep End(IBufferWriter<byte>? kept)
     {
-        _before = Now;
+        Mark();
         return Events.End(kept);
     }
 
     public override bool TakeBack()
     {
-        if (Events.WasPartlyOut)
+        if (!Events.TakeBack())
             return false;
         Now = _before;
+        Text?.TakeBack();
         return true;
     }
 
-    /// <summary>Gets an event's data; answers whether the client may see the event.</summary>
-    protected abstract bool OnEvent(ReadOnlySpan<byte> data);
+    public override KeptText? KeepTextOf(string model) => Text = KeptText.For(model);
+
+    private void Mark()
+    {
+        _before = Now;
+        Text?.Mark();
+    }
+
+    /// <summary>Gets an event; answers whether the client may see it.</summary>
+    protected abstract bool OnEvent(EventPiece piece);
 }

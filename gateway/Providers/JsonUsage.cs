@@ -5,12 +5,16 @@ namespace Quota.Gateway.Providers;
 
 /// <summary>Usage of an answer that comes as one JSON object with <c>usage</c> and <c>model</c> in it.</summary>
 /// <param name="parse">The counts of a usage object; null when it is none.</param>
-internal sealed class JsonUsage(JsonUsage.ParseUsage parse) : UsageReader
+/// <param name="cost">What it says that the call cost; null when nobody says it there.</param>
+internal sealed class JsonUsage(JsonUsage.ParseUsage parse, JsonUsage.ParseCost? cost = null) : UsageReader
 {
-    private readonly JsonFieldScanner _scanner = new("usage", "model");
+    private readonly JsonFieldScanner _scanner = new("usage", "model", "service_tier");
     private long _bytes;
 
     public delegate UsageCounts? ParseUsage(ReadOnlySpan<byte> json);
+
+    /// <summary>US dollars; null when it does not say.</summary>
+    public delegate decimal? ParseCost(ReadOnlySpan<byte> json);
 
     /// <summary>Only for an estimate when no usage comes: the object around the text counts as text.</summary>
     public override long OutputBytes => _bytes;
@@ -28,6 +32,8 @@ internal sealed class JsonUsage(JsonUsage.ParseUsage parse) : UsageReader
         var raw = _scanner.Value("usage");
         Usage = raw is null ? null : parse(raw);
         UsageRaw = Usage is null ? null : raw;
+        ProviderCost = Usage is null ? null : cost?.Invoke(raw);
         ResponseModel = ModelName.Parse(_scanner.Value("model"));
+        ServiceTier = ModelName.Parse(_scanner.Value("service_tier"));
     }
 }

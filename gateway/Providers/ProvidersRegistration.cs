@@ -1,5 +1,10 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Quota.Gateway.Providers.Anthropic;
+using Quota.Gateway.Providers.Azure;
+using Quota.Gateway.Providers.Bedrock;
+using Quota.Gateway.Providers.Gemini;
+using Quota.Gateway.Providers.Generic;
+using Quota.Gateway.Providers.Ollama;
 using Quota.Gateway.Providers.OpenAi;
 
 namespace Quota.Gateway.Providers;
@@ -11,6 +16,11 @@ internal static class ProvidersRegistration
     {
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderAdapter, OpenAiAdapter>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderAdapter, AnthropicAdapter>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderAdapter, AzureAdapter>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderAdapter, GeminiAdapter>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderAdapter, OllamaAdapter>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderAdapter, GenericAdapter>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderAdapter, BedrockAdapter>());
         return services;
     }
 }

@@ -27,6 +27,9 @@ internal abstract record Refusal
     /// <summary>A limit has no room now. A rate or a place among those that run at once is worth waiting for; a budget is not.</summary>
     public sealed record LimitReached(LimitStanding Standing, DateTimeOffset At) : Refusal
     {
+        /// <summary>The status that the upstream's owner wants for a budget, instead of the provider's own.</summary>
+        public int? BudgetStatus { get; init; }
+
         /// <summary>How long to wait before the next try, whole seconds; null for a budget.</summary>
         public int? WaitSeconds => Standing.Limit.Terms.Window switch
         {
@@ -72,4 +75,7 @@ internal sealed record RefusalAnswer(int Status, byte[] Body, int? RetryAfterSec
 {
     /// <summary>A header beside <c>x-request-id</c> in which this provider's clients look for the request's id.</summary>
     public string? IdHeader { get; init; }
+
+    /// <summary>Further headers that this provider's clients read of a refusal.</summary>
+    public IReadOnlyList<(string Name, string Value)> Headers { get; init; } = [];
 }

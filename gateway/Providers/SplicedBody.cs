@@ -39,11 +39,10 @@ internal readonly struct SplicedBody(ReadOnlyMemory<byte> original, params BodyE
 }
 
 /// <summary>Reads the pieces of a <see cref="SplicedBody"/> in turn. Once disposed it reads no byte more: the buffer below may be another call's by then.</summary>
-internal sealed class SplicedStream(SplicedBody body) : Stream
+internal sealed class SplicedStream(SplicedBody body) : SentStream
 {
     private SplicedBody _body = body;
     private int _at, _edit, _inserted;
-    private long _position;
     private bool _disposed;
 
     public override int Read(Span<byte> buffer)
@@ -55,7 +54,8 @@ internal sealed class SplicedStream(SplicedBody body) : Stream
             piece.CopyTo(buffer[count..]);
             count += piece.Length;
         }
-        _position += count;
+        Taken += count;
+        WasReadWhole |= Taken == _body.Length;
         return count;
     }
 
@@ -92,14 +92,5 @@ internal sealed class SplicedStream(SplicedBody body) : Stream
     }
 
     public override bool CanRead => !_disposed;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
     public override long Length => _body.Length;
-    public override long Position { get => _position; set => throw new NotSupportedException(); }
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-    public override void Flush() => throw new NotSupportedException();
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

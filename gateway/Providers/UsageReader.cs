@@ -1,4 +1,5 @@
 using System.Buffers;
+using Quota.Gateway.Providers.Tokens;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Providers;
@@ -21,6 +22,12 @@ internal abstract class UsageReader
     /// <summary>The model that the provider says it used.</summary>
     public string? ResponseModel { get; protected set; }
 
+    /// <summary>The service tier that the provider says it answered at.</summary>
+    public string? ServiceTier { get; protected set; }
+
+    /// <summary>What the provider itself says that the call cost, in US dollars; null when it does not say.</summary>
+    public decimal? ProviderCost { get; protected set; }
+
     /// <summary>Bytes of generated text that passed, over all choices. Never fewer than tokens, since every token covers a byte or more.</summary>
     public abstract long OutputBytes { get; }
 
@@ -29,6 +36,14 @@ internal abstract class UsageReader
 
     /// <summary>The answer is whole by its own grammar; what follows it changes nothing.</summary>
     public bool IsComplete { get; protected set; }
+
+    /// <summary>Keeps the generated text from now on, for an estimate; null where it is not kept, or could not be counted.</summary>
+    public virtual KeptText? KeepTextOf(string model) => null;
+
+    /// <summary>Sees the answer's headers, before its first byte: some providers tell usage there.</summary>
+    public virtual void Answered(System.Net.Http.Headers.HttpResponseHeaders headers)
+    {
+    }
 
     /// <summary>
     /// Sees the next bytes. When <paramref name="kept"/> is given, whole events that may go to the client are written there, without what

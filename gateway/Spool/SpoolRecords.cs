@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Quota.Gateway.Limits;
 using Quota.Shared.Pricing;
 using Quota.Shared.Usage;
 
@@ -9,6 +10,16 @@ namespace Quota.Gateway.Spool;
 internal sealed record BeginRecord
 {
     public required Guid Id { get; init; }
+
+    /// <summary>The request's id, when this is a further attempt of it.</summary>
+    public Guid? RequestId { get; init; }
+
+    /// <summary>From 2 for further attempts; absent for the first.</summary>
+    public int? Attempt { get; init; }
+
+    /// <summary>The event that this one puts right, when it is no call of its own.</summary>
+    public Guid? Corrects { get; init; }
+
     public required DateTimeOffset At { get; init; }
     public required string AtSource { get; init; }
     public required string OrgId { get; init; }
@@ -22,9 +33,19 @@ internal sealed record BeginRecord
     public required string Upstream { get; init; }
     public required string Route { get; init; }
     public required string Model { get; init; }
+
+    /// <summary>The client's own name for the model, when an alias mapped it.</summary>
+    public string? RequestedModel { get; init; }
+
+    /// <summary>The tier that was asked for.</summary>
+    public string? ServiceTier { get; init; }
+
     public required bool Stream { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
     public required ModelPrice Price { get; init; }
+
+    /// <summary>What the org pays is the price times this; absent: 1.</summary>
+    public decimal? Markup { get; init; }
 
     /// <summary>Input tokens by the documented estimate (four bytes a token), for a call whose usage never comes.</summary>
     public required long InputEstimate { get; init; }
@@ -41,6 +62,11 @@ internal sealed record BeginRecord
 
     public long BytesIn { get; init; }
 
+    /// <summary>What was known before the call of seconds of audio, and of characters to be spoken.</summary>
+    public long? Seconds { get; init; }
+
+    public long? Characters { get; init; }
+
     /// <summary>What is held on money limits, decimal text; null when none applies.</summary>
     public string? Held { get; init; }
 
@@ -53,6 +79,13 @@ internal sealed record BeginRecord
         get => field ??= new PriceFunction(Price);
         init;
     }
+
+    /// <summary>What an estimate of the call was charged by: nobody had told a tier or a cost then.</summary>
+    [JsonIgnore]
+    public CallPrice PriceAsAsked => new(PriceFunction, new PriceTerms(ServiceTier, At), Markup ?? 1, null);
+
+    /// <summary>What the call's usage is charged by: at the tier that was answered, else the one that was asked for, at the instant of its reserve.</summary>
+    public CallPrice PriceOf(CallOutcome outcome) => new(PriceFunction, new PriceTerms(outcome.ServiceTier ?? ServiceTier, At), Markup ?? 1, outcome.ProviderCost);
 }
 
 /// <summary>A counter of the hold, so that recovery can settle it without the limit.</summary>
@@ -71,9 +104,23 @@ internal sealed record CallOutcome
     public required string Status { get; init; }
     public required UsageCounts Usage { get; init; }
     public bool Estimated { get; init; }
+
+    /// <summary>What the corrected event says; null when this is no correction. The event then tells the difference.</summary>
+    public UsageCounts? InsteadOf { get; init; }
+
+    /// <summary>Another upstream was tried instead: a rate of requests, which counts what clients send, counts the one that answered.</summary>
+    public bool WasTurnedDown { get; init; }
+
     public int? HttpStatus { get; init; }
     public string? ProviderRequestId { get; init; }
     public string? ResponseModel { get; init; }
+
+    /// <summary>The tier that the provider says it answered at.</summary>
+    public string? ServiceTier { get; init; }
+
+    /// <summary>What the provider itself says that the call costs, in major units of the price's currency.</summary>
+    public decimal? ProviderCost { get; init; }
+
     public DateTimeOffset? FirstByteAt { get; init; }
     public required DateTimeOffset EndedAt { get; init; }
     public JsonElement? UsageRaw { get; init; }

@@ -146,7 +146,11 @@ internal sealed class SpoolRecovery(
     }
 
     private static CallOutcome OutcomeOf(UsageEvent end) =>
-        new() { Status = end.Status, Usage = end.Usage, EndedAt = end.EndedAt, Estimated = end.Estimated, HttpStatus = end.HttpStatus };
+        new()
+        {
+            Status = end.Status, Usage = end.Usage, EndedAt = end.EndedAt, Estimated = end.Estimated, HttpStatus = end.HttpStatus, ServiceTier = end.ServiceTier,
+            ProviderCost = end.CostSource == UsageEvent.OfProvider && decimal.TryParse(end.Cost, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var cost) ? cost : null,
+        };
 
     /// <summary>A hold of ours without a begin record was never sent upstream, unless the record went with the power. Younger ones are of this run.</summary>
     private async Task ReleaseUnbegunAsync(string orgId)

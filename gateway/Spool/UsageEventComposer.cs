@@ -1,3 +1,4 @@
+using Quota.Gateway.Limits;
 using Quota.Shared.Amounts;
 using Quota.Shared.Usage;
 
@@ -8,11 +9,13 @@ internal static class UsageEventComposer
 {
     public static UsageEvent Compose(BeginRecord begin, CallOutcome outcome, string instance, long seq)
     {
-        var price = begin.PriceFunction;
+        var price = begin.PriceOf(outcome);
         return new UsageEvent
         {
             Id = begin.Id,
-            RequestId = begin.Id,
+            RequestId = begin.RequestId ?? begin.Id,
+            Attempt = begin.Attempt ?? 1,
+            Corrects = begin.Corrects,
             Instance = instance,
             Seq = seq,
             At = begin.At,
@@ -27,7 +30,9 @@ internal static class UsageEventComposer
             Upstream = begin.Upstream,
             Route = begin.Route,
             Model = begin.Model,
+            RequestedModel = begin.RequestedModel,
             ResponseModel = outcome.ResponseModel,
+            ServiceTier = outcome.ServiceTier ?? begin.ServiceTier,
             Stream = begin.Stream,
             StartedAt = begin.StartedAt,
             FirstByteAt = outcome.FirstByteAt,
@@ -35,11 +40,13 @@ internal static class UsageEventComposer
             Status = outcome.Status,
             HttpStatus = outcome.HttpStatus,
             ProviderRequestId = outcome.ProviderRequestId,
-            Usage = outcome.Usage,
+            Usage = outcome.InsteadOf is { } before ? outcome.Usage.Minus(before) : outcome.Usage,
             Estimated = outcome.Estimated,
             UsageRaw = outcome.UsageRaw,
             PriceVersion = begin.Price.Version,
-            Cost = (price.Amount(outcome.Usage).ToDecimal() / NanoUnits.PerMajor(price.Currency)).ToString("0.##################", CultureInfo.InvariantCulture),
+            Cost = CostText(price, begin, outcome),
+            CostSource = price.SaidCost is null ? null : UsageEvent.OfProvider,
+            Spend = price.IsSpendCost ? null : Text(price.Spend(outcome.Usage), outcome.InsteadOf is { } said ? begin.PriceAsAsked.Spend(said) : default, price),
             Held = begin.Held,
             Currency = begin.Price.Currency,
             Counted = [.. begin.Counters.Select(counter => counter.Id)],
@@ -47,11 +54,23 @@ internal static class UsageEventComposer
         };
     }
 
+    private static string CostText(CallPrice price, BeginRecord begin, CallOutcome outcome)
+    {
+        if (outcome.InsteadOf is { } before)
+            return Text(price.Cost(outcome.Usage), begin.PriceAsAsked.Cost(before), price);
+        return price.SaidCost is { } said ? said.ToString("0.############################", CultureInfo.InvariantCulture) : Text(price.Cost(outcome.Usage), default, price);
+    }
+
+    /// <summary>Major units, exactly: a billionth of a nano-unit is the 18th decimal, of some currencies the 19th.</summary>
+    private static string Text(ExactNanos amount, ExactNanos before, CallPrice price) =>
+        ((amount.ToDecimal() - before.ToDecimal()) / NanoUnits.PerMajor(price.Price.Currency)).ToString("0.###################", CultureInfo.InvariantCulture);
+
     /// <summary>The outcome of a call whose gateway died: input by estimate, nothing known of its output. Its times are the begin's, so that it is the same each time.</summary>
     public static CallOutcome Abandoned(BeginRecord begin) => new()
     {
         Status = UsageStatus.Abandoned,
-        Usage = new UsageCounts { Requests = 1, InputTokens = begin.InputEstimate, Images = begin.Images, BytesIn = begin.BytesIn },
+        Usage = begin.Corrects is not null ? new UsageCounts() : new UsageCounts { Requests = 1, InputTokens = begin.InputEstimate, Images = begin.Images, BytesIn = begin.BytesIn, Seconds = begin.Seconds, Characters = begin.Characters },
+        InsteadOf = begin.Corrects is not null ? new UsageCounts() : null,   // a correction that was not written puts nothing right
         Estimated = true,
         EndedAt = begin.StartedAt,
     };

@@ -25,11 +25,16 @@ public sealed record ControlSnapshot
 
     public IReadOnlyList<SnapshotLimit> Limits { get; init; } = [];
 
+    /// <summary>Those in force and those that will be: the gateway chooses by the instant of the call.</summary>
     public IReadOnlyList<ModelPrice> Prices { get; init; } = [];
+
+    /// <summary>What a model without a price is held and charged at; null: its calls are refused.</summary>
+    public ModelPrice? UnknownPrice { get; init; }
 }
 
 /// <summary>A paying organisation. <paramref name="Id"/> is 32 lower-case hex digits, never reused; <paramref name="Code"/> its external id.</summary>
-public sealed record SnapshotOrg(string Id, string Code, string Timezone, string Currency);
+/// <param name="Markup">What the org pays is the price times this; see <see cref="Pricing.Markup"/>.</param>
+public sealed record SnapshotOrg(string Id, string Code, string Timezone, string Currency, decimal Markup = 1);
 
 /// <summary>An API key that works now. Revoked keys are simply absent.</summary>
 public sealed record SnapshotKey

@@ -1,23 +1,38 @@
 using System.Text.Json.Serialization;
-using Quota.Shared.Amounts;
+using Quota.Shared.Usage;
 
 namespace Quota.Shared.Pricing;
 
-/// <summary>What one model costs, per million tokens, as decimal text on the wire and <c>decimal</c> in code.</summary>
+/// <summary>What one model costs: per million tokens, or per one of another unit; decimal text in files, <c>decimal</c> in code.</summary>
 /// <remarks>
-/// A price that is absent is unknown, never 0: <see cref="CachedInput"/> and <see cref="CacheWrite"/> fall back to <see cref="Input"/>,
-/// <see cref="CacheWrite1h"/> to <see cref="CacheWrite"/>.
+/// A price that is absent is unknown, never 0. Token rates that are absent fall back: <see cref="CachedInput"/>, <see cref="CacheWrite"/>,
+/// <see cref="AudioInput"/> and <see cref="ImageInput"/> to <see cref="Input"/>, <see cref="CacheWrite1h"/> to <see cref="CacheWrite"/>,
+/// <see cref="Reasoning"/>, <see cref="AudioOutput"/> and <see cref="ImageOutput"/> to <see cref="Output"/>. For a unit without a price
+/// nothing is charged, so whoever lets such a call pass asks <see cref="Prices"/> first.
 /// </remarks>
 public sealed record ModelPrice
 {
+    /// <summary>More than these nobody offers.</summary>
+    public const int MostVariants = 48, MostAliases = 100;
+
     public required string Provider { get; init; }
 
     /// <summary>The routed model's exact name, e.g. <c>gpt-4o-mini</c>.</summary>
     public required string Model { get; init; }
 
+    /// <summary>Other exact names of the same model, e.g. <c>gpt-4o-mini-2024-07-18</c>.</summary>
+    public IReadOnlyList<string> Aliases
+    {
+        get;
+        init => field = ValueList<string>.Of(value);
+    } = ValueList<string>.Empty;
+
+    /// <summary>From when on it is in force; null: from ever. The prices of one model with different times are its history.</summary>
+    public DateTimeOffset? EffectiveFrom { get; init; }
+
     public required string Currency { get; init; }
 
-    /// <summary>Per million input tokens, 0 or more, at most 12 decimals.</summary>
+    /// <summary>Per million input tokens, 0 or more, at most 12 decimals; so are all token rates.</summary>
     public required decimal Input { get; init; }
 
     public decimal? CachedInput { get; init; }
@@ -29,8 +44,41 @@ public sealed record ModelPrice
     [JsonPropertyName("cache_write_1h")]
     public decimal? CacheWrite1h { get; init; }
 
-    /// <summary>Per million output tokens, reasoning included.</summary>
+    public decimal? AudioInput { get; init; }
+
+    public decimal? ImageInput { get; init; }
+
+    /// <summary>Per million output tokens, reasoning included unless that has a rate of its own.</summary>
     public required decimal Output { get; init; }
+
+    public decimal? Reasoning { get; init; }
+
+    public decimal? AudioOutput { get; init; }
+
+    public decimal? ImageOutput { get; init; }
+
+    /// <summary>For each call that the provider bills, beside its tokens; 0 or more, at most 18 decimals, as all prices of one.</summary>
+    public decimal? PerRequest { get; init; }
+
+    public decimal? PerImage { get; init; }
+
+    public decimal? PerSecond { get; init; }
+
+    public decimal? PerCharacter { get; init; }
+
+    /// <summary>Per call of a tool that the provider runs, by its name, e.g. <c>{"web_search": 0.01}</c>.</summary>
+    public IReadOnlyDictionary<string, decimal>? ToolCalls
+    {
+        get;
+        init => field = ValueMap<decimal>.Of(value);
+    }
+
+    /// <summary>Those whose every condition holds are laid over the base rates in this order: a later one wins.</summary>
+    public IReadOnlyList<PriceVariant> Variants
+    {
+        get;
+        init => field = ValueList<PriceVariant>.Of(value);
+    } = ValueList<PriceVariant>.Empty;
 
     /// <summary>The model's context window, tokens; used as the bound of inputs that cannot be counted (images, audio).</summary>
     public long? MaxInputTokens { get; init; }
@@ -47,34 +95,35 @@ public sealed record ModelPrice
     /// <summary>Names this price in events, e.g. <c>openai/gpt-4o-mini@2026-11-01T00:00:00Z</c>.</summary>
     public required string Version { get; init; }
 
-    /// <summary>As many as a token's price can have and still be billionths of a nano-unit: 12, and 10 where there is no minor unit.</summary>
-    private int MostDecimals => Amounts.Currency.TryParse(Currency, out var currency) && currency.Digits == 0 ? 10 : 12;
-
-    private static bool HasMoreDecimals(decimal price, int digits)
+    /// <summary>
+    /// Whether a unit of <see cref="UsageCounts"/> has a price of its own: <c>requests</c>, <c>images</c>, <c>seconds</c>, <c>characters</c>,
+    /// <c>cached_input_tokens</c>, <c>cache_write_tokens</c>, <c>cache_write_1h_tokens</c>, <c>audio_input_tokens</c>,
+    /// <c>image_tokens</c>, <c>reasoning_tokens</c>, <c>audio_output_tokens</c>, <c>image_output_tokens</c>. Not told: those that only a variant knows.
+    /// </summary>
+    public bool Prices(string unit) => unit switch
     {
-        var scaled = price * (digits == 10 ? 10_000_000_000m : 1_000_000_000_000m);
-        return decimal.Truncate(scaled) != scaled;
-    }
+        "input_tokens" or "output_tokens" => true,
+        "requests" => PerRequest is not null,
+        "images" => PerImage is not null,
+        "seconds" => PerSecond is not null,
+        "characters" => PerCharacter is not null,
+        "cached_input_tokens" => CachedInput is not null,
+        "cache_write_tokens" => CacheWrite is not null,
+        "cache_write_1h_tokens" => CacheWrite1h is not null,
+        "audio_input_tokens" => AudioInput is not null,
+        "image_tokens" => ImageInput is not null,
+        "reasoning_tokens" => Reasoning is not null,
+        "audio_output_tokens" => AudioOutput is not null,
+        "image_output_tokens" => ImageOutput is not null,
+        _ => throw new ArgumentOutOfRangeException(nameof(unit), unit, "not a unit"),
+    };
 
-    /// <summary>Every mistake of this price, each naming field, value, rule; empty when it is usable.</summary>
-    public IEnumerable<(string Field, string Problem)> Mistakes()
-    {
-        if (!Amounts.Currency.TryParse(Currency, out _))
-            yield return ("currency", $"'{Currency}' is not a currency: three letters such as USD");
-        foreach (var (field, value) in new[]
-        {
-            ("input", (decimal?)Input), ("cached_input", CachedInput), ("cache_write", CacheWrite), ("cache_write_1h", CacheWrite1h), ("output", Output),
-        })
-        {
-            if (value is < 0 or > 1_000_000)
-                yield return (field, $"{value} must lie between 0 and 1000000 per million tokens");
-            else if (value is { } price && HasMoreDecimals(price, MostDecimals))
-                yield return (field, $"{value} has more than {MostDecimals} decimals");
-        }
-        foreach (var (field, value) in new[] { ("max_input_tokens", MaxInputTokens), ("max_output_tokens", MaxOutputTokens) })
-        {
-            if (value is < 1 or > 1_000_000_000)
-                yield return (field, $"{value} must lie between 1 and 1000000000");
-        }
-    }
+    /// <summary>Whether calls of this tool have a price.</summary>
+    public bool PricesTool(string name) => ToolCalls?.ContainsKey(name) == true;
+
+    /// <summary>Whether calls at this tier have a price: the base price's tiers have, others when a variant names them.</summary>
+    public bool PricesTier(string? tier) => ServiceTiers.IsBase(tier) || Variants.Any(variant => ServiceTiers.AreSame(variant.ServiceTier, tier));
+
+    /// <summary>Every mistake of this price, each naming field (<c>variants[2].output</c>), value, rule; empty when it is usable.</summary>
+    public IEnumerable<(string Field, string Problem)> Mistakes() => PriceMistakes.Of(this);
 }

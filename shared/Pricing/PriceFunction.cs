@@ -4,14 +4,17 @@ using Quota.Shared.Usage;
 namespace Quota.Shared.Pricing;
 
 /// <summary>
-/// Turns quantities into money, exactly, in nano-units. This first kind is linear: a price per token of each pool.
-/// Input is split into uncached, cached and cache-write tokens, those again into what is kept for minutes and for an hour; output includes
-/// reasoning.
+/// Turns quantities into money, exactly, in nano-units. Which variants hold depends on three things: how much input there is, the tier,
+/// and the time of day; the rates of every combination are laid out once, so that a call looks up one of them.
 /// </summary>
-/// <remarks>Pure and immutable. Amounts are exact because prices have at most 12 decimals per million tokens.</remarks>
+/// <remarks>
+/// Pure and immutable. Amounts are exact because prices have at most 12 decimals per million tokens and 18 per one. Within one combination
+/// they are linear: the amounts of parts add up to the amount of the whole.
+/// </remarks>
 public sealed class PriceFunction
 {
-    private readonly decimal _input, _cachedInput, _cacheWrite, _cacheWrite1h, _output, _dearestInput;
+    private readonly PriceSituations _situations;
+    private readonly UnitPrices[] _prices;
 
     /// <exception cref="FormatException">The price has mistakes; see <see cref="ModelPrice.Mistakes"/>.</exception>
     public PriceFunction(ModelPrice price)
@@ -20,38 +23,55 @@ public sealed class PriceFunction
             throw new FormatException($"{price.Provider}/{price.Model} {field}: {problem}");
         Price = price;
         Currency = Currency.Parse(price.Currency);
-        var nanosPerToken = NanoUnits.PerMajor(Currency) / 1_000_000m;
-        _input = price.Input * nanosPerToken;
-        _cachedInput = (price.CachedInput ?? price.Input) * nanosPerToken;
-        _cacheWrite = (price.CacheWrite ?? price.Input) * nanosPerToken;
-        _cacheWrite1h = (price.CacheWrite1h ?? price.CacheWrite ?? price.Input) * nanosPerToken;
-        _output = price.Output * nanosPerToken;
-        _dearestInput = Math.Max(Math.Max(_input, _cachedInput), Math.Max(_cacheWrite, _cacheWrite1h));
+        _situations = new PriceSituations(price.Variants);
+        _prices = [.. _situations.All().Select(situation => new UnitPrices(RatesIn(situation), Currency))];
     }
 
     public ModelPrice Price { get; }
 
     public Currency Currency { get; }
 
-    /// <summary>Nano-units of one output token, exact.</summary>
-    public decimal PerOutputToken => _output;
-
-    /// <summary>Nano-units of one input token at its dearest, exact: for a request that has nothing written to a cache, that, or that for an hour, too.</summary>
-    public decimal PerInputToken(bool writesCache, bool writesForAnHour) =>
-        Math.Max(Math.Max(_input, _cachedInput), Math.Max(writesCache ? _cacheWrite : 0, writesForAnHour ? _cacheWrite1h : 0));
-
-    /// <summary>The exact amount of what was used. Of the cache writes, at most all are taken as kept for an hour.</summary>
+    /// <summary>
+    /// The exact amount of what was used, at the tier that it was answered at; where no variant names that tier, at the dearest there is.
+    /// </summary>
     /// <exception cref="OverflowException">2⁵³ nano-units or more.</exception>
-    public ExactNanos Amount(UsageCounts usage)
+    public ExactNanos Amount(UsageCounts usage, PriceTerms terms)
     {
-        var uncached = Math.Max(0, usage.InputTokens - usage.CachedInputTokens - usage.CacheWriteTokens);
-        var hourly = Math.Min(usage.CacheWrite1hTokens ?? 0, usage.CacheWriteTokens);
-        return ExactNanos.From(uncached * _input + usage.CachedInputTokens * _cachedInput
-            + (usage.CacheWriteTokens - hourly) * _cacheWrite + hourly * _cacheWrite1h + usage.OutputTokens * _output);
+        var size = _situations.SizeOf(usage.InputTokens);
+        var time = _situations.TimeOf(TimeOnly.FromTimeSpan(terms.At.UtcDateTime.TimeOfDay));
+        if (_situations.TierOf(terms.ServiceTier) is { } known)
+            return ExactNanos.From(_prices[_situations.Index(size, known, time)].Amount(usage));
+        var dearest = 0m;
+        for (var tier = 0; tier < _situations.Tiers; tier++)
+            dearest = Math.Max(dearest, _prices[_situations.Index(size, tier, time)].Amount(usage));
+        return ExactNanos.From(dearest);
     }
 
-    /// <summary>Whole nano-units that no call within these bounds can exceed: every input token at its dearest.</summary>
-    /// <exception cref="OverflowException">2⁵³ nano-units or more: the request can never fit.</exception>
-    public long WorstCase(long inputTokens, long outputTokens) =>
-        ExactNanos.From(inputTokens * _dearestInput + outputTokens * _output).Ceiling;
+    /// <summary>
+    /// The dearest of every situation that a call within these bounds can meet: any context size up to its input, the tier it asks for and
+    /// the ordinary one (all of them where it asks for one without a price), any time of day.
+    /// </summary>
+    public WorstPrice WorstCase(CallBounds bounds)
+    {
+        var largest = _situations.SizeOf(bounds.InputTokens);
+        var asked = _situations.TierOf(bounds.ServiceTier);
+        var worst = default(WorstPrice);
+        for (var size = 0; size <= largest; size++)
+        {
+            for (var tier = 0; tier < _situations.Tiers; tier++)
+            {
+                for (var time = 0; time < _situations.Times && (tier == 0 || asked is null || tier == asked); time++)
+                    worst = worst.Or(_prices[_situations.Index(size, tier, time)].WorstCase(bounds));
+            }
+        }
+        return worst;
+    }
+
+    private Rates RatesIn(PriceSituation situation)
+    {
+        var rates = Rates.Of(Price);
+        foreach (var variant in Price.Variants.Where(situation.Meets))
+            rates = Rates.Of(variant).Over(rates);
+        return rates;
+    }
 }

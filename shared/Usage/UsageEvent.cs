@@ -5,10 +5,13 @@ namespace Quota.Shared.Usage;
 
 /// <summary>
 /// One upstream attempt, written down once by the gateway and billed by the core. These are the measured facts: their bytes are
-/// the event's identity and never change when it is resent. What the call is worth to the org is an annotation (<see cref="SettledSpend"/>).
+/// the event's identity and never change when it is resent. What the call added to the org's spend is an annotation (<see cref="SettledSpend"/>).
 /// </summary>
 public sealed record UsageEvent
 {
+    /// <summary>The one value of <see cref="CostSource"/>.</summary>
+    public const string OfProvider = "provider";
+
     /// <summary>UUIDv7, also the answer's <c>x-request-id</c>.</summary>
     public required Guid Id { get; init; }
 
@@ -28,6 +31,9 @@ public sealed record UsageEvent
 
     /// <summary>What the event counts as for billable metrics.</summary>
     public string Code { get; init; } = "llm.request";
+
+    /// <summary>The event that this one corrects: its quantities are differences to that one's. Absent on all others.</summary>
+    public Guid? Corrects { get; init; }
 
     /// <summary>Redis time of the reserve: alone chooses windows, price and billing period.</summary>
     public required DateTimeOffset At { get; init; }
@@ -57,8 +63,14 @@ public sealed record UsageEvent
     /// <summary>The routed model.</summary>
     public required string Model { get; init; }
 
+    /// <summary>The client's own name for the model, when an alias mapped it.</summary>
+    public string? RequestedModel { get; init; }
+
     /// <summary>The model the provider says it used.</summary>
     public string? ResponseModel { get; init; }
+
+    /// <summary>The tier that the provider says it answered at (<c>flex</c>, <c>priority</c>, <c>batch</c>, …), else the one that was asked for.</summary>
+    public string? ServiceTier { get; init; }
 
     public required bool Stream { get; init; }
 
@@ -86,8 +98,14 @@ public sealed record UsageEvent
 
     public string? PriceVersion { get; init; }
 
-    /// <summary>What the vendor charges by the price book: decimal text in <see cref="Currency"/>.</summary>
+    /// <summary>What the vendor charges, by its own word or by the price book: decimal text in <see cref="Currency"/>.</summary>
     public string? Cost { get; init; }
+
+    /// <summary><see cref="OfProvider"/> when the vendor itself said what the call costs; absent when it is the price book's amount.</summary>
+    public string? CostSource { get; init; }
+
+    /// <summary>What the org pays by the price book and its markup, decimal text in <see cref="Currency"/>; absent where that is <see cref="Cost"/>.</summary>
+    public string? Spend { get; init; }
 
     /// <summary>What was held for it on money limits: decimal text in <see cref="Currency"/>.</summary>
     public string? Held { get; init; }

@@ -30,7 +30,14 @@ public sealed class LimitScene : IAsyncDisposable
     /// <summary>Ada and Bob in research, a robot's key in product; 1 token in is 1 µUSD, 1 token out 2 µUSD.</summary>
     public static string Yaml(FakeProvider provider, string limits) => GatewayProcess.Upstream(provider) + $$"""
           anthropic: { protocol: anthropic, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["claude-*"] }
+          gemini: { protocol: gemini, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["gemini-*"] }
+          bedrock: { protocol: bedrock, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["*amazon.nova-*", "anthropic.*", "meta.*"] }
           embedder: { protocol: openai, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["text-embedding-*"] }
+          ollama: { protocol: ollama, base_url: "{{provider.BaseUrl}}", credential: { none: true }, models: ["llama*"] }
+          mistral: { protocol: openai, provider: mistral, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["mistral-*"] }
+          deepseek: { protocol: openai, provider: deepseek, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["deepseek-*"] }
+          units: { protocol: openai, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["dall-e-*", "tts-*", "whisper-*", "omni-moderation-*"], names: { whisper-named: whisper-1 } }
+          azure: { protocol: azure, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["gpt-*", "whisper*"], names: { gpt-4o-mini: mini-deployment } }
         orgs:
           acme: { timezone: Asia/Kathmandu, currency: USD, teams: { research: { users: [ada, bob] }, product: {} } }
         keys:
@@ -46,6 +53,26 @@ public sealed class LimitScene : IAsyncDisposable
             text-embedding-3-small: { provider: openai, input: "1", output: "0", max_input_tokens: 8192 }
             claude-cached: { provider: anthropic, input: "1", cached_input: "0.1", cache_write: "1.25", cache_write_1h: "2", output: "2", max_input_tokens: 200000, max_output_tokens: 64000, hidden_output: false }
             claude-plain: { provider: anthropic, input: "1", output: "2", max_input_tokens: 200000, max_output_tokens: 64000 }
+            gemini-2.5-flash: { provider: gemini, input: "1", cached_input: "0.25", output: "2", max_input_tokens: 1048576, max_output_tokens: 65536, hidden_output: false }
+            gemini-embedding-001: { provider: gemini, input: "1", output: "0", max_input_tokens: 2048 }
+            gemini-embedding-2: { provider: gemini, input: "1", output: "0", max_input_tokens: 8192 }
+            llama3.2: { provider: ollama, input: "1", cached_input: "0.5", output: "2", max_input_tokens: 131072, max_output_tokens: 8192, hidden_output: false }
+            mistral-small: { provider: mistral, input: "1", output: "2", max_input_tokens: 131072, max_output_tokens: 8192 }
+            deepseek-chat: { provider: deepseek, input: "1", output: "2", max_input_tokens: 131072, max_output_tokens: 8192 }
+            "amazon.nova-lite-v1:0": { provider: bedrock, input: "1", cached_input: "0.1", cache_write: "1.25", cache_write_1h: "2", output: "2", max_input_tokens: 300000, max_output_tokens: 5000, hidden_output: false }
+            "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0": { provider: bedrock, input: "1", output: "2", max_input_tokens: 300000, max_output_tokens: 5000 }
+            "anthropic.claude-sonnet-4-5-20250929-v1:0": { provider: bedrock, input: "1", cached_input: "0.1", cache_write: "1.25", cache_write_1h: "2", output: "2", max_input_tokens: 200000, max_output_tokens: 64000, hidden_output: false }
+            "meta.llama3-8b-instruct-v1:0": { provider: bedrock, input: "1", output: "2", max_input_tokens: 8000, max_output_tokens: 2048 }
+            gpt-image-1: { provider: openai, input: "1", image_input: "2", output: "3", image_output: "4", max_input_tokens: 32000 }
+            dall-e-3: { provider: openai, input: "0", output: "0", per_image: "0.04" }
+            tts-1: { provider: openai, input: "0", output: "0", per_character: "0.000015" }
+            gpt-4o-mini-tts: { provider: openai, input: "1", output: "2", audio_output: "12", max_input_tokens: 2000 }
+            whisper-1: { provider: openai, input: "0", output: "0", per_second: "0.0001", max_input_tokens: 1 }
+            whisper-named: { provider: openai, input: "0", output: "0", per_second: "0.0001", max_input_tokens: 1 }
+            gpt-4o-transcribe: { provider: openai, input: "1", audio_input: "6", output: "10", max_input_tokens: 16000 }
+            gpt-5: { provider: openai, input: "1", output: "2", max_input_tokens: 128000, max_output_tokens: 16384, tool_calls: { web_search: "0.01" }, variants: [{ service_tier: flex, input: "0.5", output: "1" }] }
+            azure/gpt-4o-mini: { provider: azure, model: gpt-4o-mini, input: "3", output: "4", max_input_tokens: 128000, max_output_tokens: 16384, hidden_output: false }
+            azure/whisper: { provider: azure, model: whisper, input: "0", output: "0", per_second: "0.0002", max_input_tokens: 1 }
             gpt-4o: { provider: openai, input: "2.50", output: "10.00", max_input_tokens: 128000, max_output_tokens: 16384 }
         """;
 
@@ -65,6 +92,12 @@ public sealed class LimitScene : IAsyncDisposable
     /// <summary>A call of any route, with an OpenAI client's key.</summary>
     public Task<Answer> SendAsync(string route, string body, string key) => SendAsync(route, body, request => request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key));
 
+    /// <summary>The same with a key where <paramref name="authorize"/> puts it.</summary>
+    public Task<Answer> SendAsync(string route, HttpContent body, Action<HttpRequestMessage> authorize) => SendBodyAsync(route, body, authorize);
+
+    /// <summary>A form, with an OpenAI client's key.</summary>
+    public Task<Answer> SendAsync(string route, HttpContent body, string key) => SendBodyAsync(route, body, request => request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key));
+
     public async Task<Answer> GetAsync(string route, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, Gateway.Url + route);
@@ -73,9 +106,11 @@ public sealed class LimitScene : IAsyncDisposable
         return await AnswerAsync(request);
     }
 
-    private async Task<Answer> SendAsync(string route, string body, Action<HttpRequestMessage> authorize)
+    private Task<Answer> SendAsync(string route, string body, Action<HttpRequestMessage> authorize) => SendBodyAsync(route, new StringContent(body, Encoding.UTF8, "application/json"), authorize);
+
+    private async Task<Answer> SendBodyAsync(string route, HttpContent body, Action<HttpRequestMessage> authorize)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, Gateway.Url + route) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, Gateway.Url + route) { Content = body };
         authorize(request);
         return await AnswerAsync(request);
     }

@@ -9,8 +9,9 @@ using Microsoft.Extensions.Hosting;
 namespace Quota.TestKit;
 
 /// <summary>A bare Kestrel on 127.0.0.1: no logging, no configuration files, no signal handlers.</summary>
-internal static class LoopbackHost
+public static class LoopbackHost
 {
+    /// <summary>Port 0 takes a free one.</summary>
     public static WebApplication Build(int port)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -27,6 +28,7 @@ internal static class LoopbackHost
         return builder.Build();
     }
 
+    /// <summary>Without a trailing slash.</summary>
     public static string UrlOf(WebApplication app) =>
         app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
 

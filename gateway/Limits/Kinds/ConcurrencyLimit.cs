@@ -1,6 +1,5 @@
 using Quota.Shared.Amounts;
 using Quota.Shared.ControlPlane;
-using Quota.Shared.Pricing;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Limits.Kinds;
@@ -12,5 +11,5 @@ internal sealed class ConcurrencyLimit : ILimitKind
 
     public WorstCase WorstCase(Demand demand) => new(1, 0);
 
-    public ExactNanos Used(UsageCounts usage, PriceFunction price, bool isRate) => default;
+    public ExactNanos Used(UsageCounts usage, CallPrice price, bool isRate) => default;
 }

@@ -1,19 +1,24 @@
 using Quota.Shared.Amounts;
 using Quota.Shared.ControlPlane;
-using Quota.Shared.Pricing;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Limits.Kinds;
 
 /// <summary>
-/// Counts money, in nano-units of the org's currency, by the price book's linear price of the model: <c>spend</c> (what the org pays) and
-/// <c>cost</c> (what the vendor charges) are the same number until plans have prices of their own.
+/// Counts money, in nano-units of the org's currency: <c>cost</c> is what the vendor charges, by its own word or by the price book;
+/// <c>spend</c> what the org pays, by the price book and its markup.
 /// </summary>
 internal sealed class MoneyLimit(string name) : ILimitKind
 {
+    private readonly bool _isSpend = name == Meters.Spend;
+
     public string Name => name;
 
-    public WorstCase WorstCase(Demand demand) => new(demand.InputTokens * demand.Price.PerInputToken(demand.WritesCache, demand.WritesCacheForAnHour), demand.Price.PerOutputToken);
+    public WorstCase WorstCase(Demand demand)
+    {
+        var (worst, markup) = (demand.Price.WorstCase(demand.Bounds), _isSpend ? demand.Markup : 1);
+        return new((demand.InputTokens * worst.PerInputToken + worst.Fixed) * markup, worst.PerOutputToken * markup);
+    }
 
-    public ExactNanos Used(UsageCounts usage, PriceFunction price, bool isRate) => price.Amount(usage);
+    public ExactNanos Used(UsageCounts usage, CallPrice price, bool isRate) => _isSpend ? price.Spend(usage) : price.Cost(usage);
 }

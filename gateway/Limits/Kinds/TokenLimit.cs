@@ -1,6 +1,5 @@
 using Quota.Shared.Amounts;
 using Quota.Shared.ControlPlane;
-using Quota.Shared.Pricing;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Limits.Kinds;
@@ -15,6 +14,6 @@ internal sealed class TokenLimit(string name) : ILimitKind
 
     public WorstCase WorstCase(Demand demand) => new(_input ? demand.InputTokens : 0, _output ? 1 : 0);
 
-    public ExactNanos Used(UsageCounts usage, PriceFunction price, bool isRate) =>
+    public ExactNanos Used(UsageCounts usage, CallPrice price, bool isRate) =>
         new((_input ? usage.InputTokens : 0) + (_output ? usage.OutputTokens : 0), 0);
 }

@@ -1,5 +1,4 @@
 using Quota.Shared.Amounts;
-using Quota.Shared.Pricing;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Limits.Kinds;
@@ -11,5 +10,5 @@ internal sealed class UnitLimit(string name) : ILimitKind
 
     public WorstCase WorstCase(Demand demand) => new(demand.Unit(name), 0);
 
-    public ExactNanos Used(UsageCounts usage, PriceFunction price, bool isRate) => new(usage.Unit(name), 0);
+    public ExactNanos Used(UsageCounts usage, CallPrice price, bool isRate) => new(usage.Unit(name), 0);
 }

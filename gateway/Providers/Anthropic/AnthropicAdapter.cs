@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using System.Text.Json;
 
 namespace Quota.Gateway.Providers.Anthropic;
@@ -6,19 +5,13 @@ namespace Quota.Gateway.Providers.Anthropic;
 /// <summary>Anthropic's Messages (docs.claude.com/en/api/messages).</summary>
 internal sealed class AnthropicAdapter : IProviderAdapter
 {
-    private const string Messages = "/v1/messages";
-
     public string Protocol => "anthropic";
 
-    public IReadOnlyList<string> Routes { get; } = [Messages];
+    public IReadOnlyList<ProviderRoute> Routes { get; } = [new("/v1/messages", "chat"), new("/v1/messages/count_tokens", "chat") { IsFree = true }];
 
-    public IReadOnlyList<string> FreeRoutes { get; } = [Messages + "/count_tokens"];
+    public RequestReading ReadRequest(CallTarget target, ReadOnlyMemory<byte> body, IHeaderDictionary headers) => MessagesRequestReader.Read(body, headers["anthropic-beta"]);
 
-    public string EndpointKind(string route) => "chat";
-
-    public RequestReading ReadRequest(string route, ReadOnlyMemory<byte> body, IHeaderDictionary headers) => MessagesRequestReader.Read(body, headers["anthropic-beta"]);
-
-    public UsageReader ReaderFor(string route, ProviderRequest request) => request.Stream ? new MessagesStreamUsage() : new JsonUsage(json => MessagesUsage.Parse(json)?.Counts);
+    public UsageReader ReaderFor(CallTarget target, ProviderRequest request, Upstream upstream) => request.Stream ? new MessagesStreamUsage() : new JsonUsage(json => MessagesUsage.Parse(json)?.Counts);
 
     public RefusalAnswer Refuse(Refusal refusal) => AnthropicRefusals.Answer(refusal);
 
@@ -50,7 +43,7 @@ internal sealed class AnthropicAdapter : IProviderAdapter
         json.WriteString("created_at", "1970-01-01T00:00:00Z");
     }
 
-    public void Authorize(HttpRequestHeaders headers, string credential) => headers.TryAddWithoutValidation("x-api-key", credential);
+    public void Authorize(HttpRequestMessage request, Upstream upstream, SplicedBody body) => request.Headers.TryAddWithoutValidation("x-api-key", upstream.Credential);
 
     /// <summary>Limits in numbers, resets as RFC 3339 times (docs.claude.com/en/api/rate-limits, response headers).</summary>
     public void WriteRate(IHeaderDictionary headers, string what, RateStanding standing)

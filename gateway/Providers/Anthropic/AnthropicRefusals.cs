@@ -30,7 +30,7 @@ internal static class AnthropicRefusals
         if (it.WaitSeconds is { } seconds)
             return Error(429, "rate_limit_error", $"{it.What} Try again in {seconds}s.", standing) with { RetryAfterSeconds = seconds };
         // Not worth a retry, and never a Retry-After that an SDK would sleep for.
-        return Error(402, "billing_error", it.What, standing) with { ShouldRetry = false };
+        return Error(it.BudgetStatus ?? 402, "billing_error", it.What, standing) with { ShouldRetry = false };
     }
 
     private static RefusalAnswer NeverFits(Refusal.NeverFits it) =>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.Primitives;
+using Quota.Gateway.Providers.Tokens;
 
 namespace Quota.Gateway.Providers.Anthropic;
 
@@ -21,9 +22,10 @@ internal ref struct MessagesRequestReader
     private readonly ReadOnlyMemory<byte> _body;
     private Utf8JsonReader _json;
     private string? _model;
+    private BodyRange _modelAt;
     private bool _stream, _hasMedia, _writesCache, _forAnHour;
     private long? _maxTokens, _thinking;
-    private long _images, _added;
+    private long _images, _imageBytes, _inputEnd, _added;
     private int _models, _streams, _bounds;
     private Refusal? _refusal;
 
@@ -61,10 +63,13 @@ internal ref struct MessagesRequestReader
         return new ProviderRequest
         {
             Model = _model,
+            ModelAt = _modelAt,
             Stream = _stream,
             InputBytes = _body.Length,
             AddedTokens = _added,
-            HasMedia = _hasMedia,
+            HasMedia = _hasMedia || _images > 0,
+            MediaIsImages = !_hasMedia,
+            ImageBytes = _imageBytes,
             Images = _images,
             OutputBound = Math.Max(_maxTokens.Value, _thinking ?? 0),   // interleaved thinking may be given more than the answer
             Choices = 1,
@@ -72,7 +77,6 @@ internal ref struct MessagesRequestReader
             WritesCacheForAnHour = _forAnHour,
             Body = new SplicedBody(_body),
             BoundPlace = null,
-            HidesUsage = false,
         };
     }
 
@@ -121,7 +125,7 @@ internal ref struct MessagesRequestReader
         _json.Read();
         Once("model", ref _models);
         if (RequestJson.Model(_json) is { } model)
-            _model = model;
+            (_model, _modelAt) = (model, BodyRange.Of(_json));
         else
             Refuse("model", "The model's name must be a string of at most 256 characters without control characters.");
     }
@@ -180,6 +184,7 @@ internal ref struct MessagesRequestReader
             if (_json.TokenType != JsonTokenType.PropertyName)
                 continue;
             LookAtCache();
+            LookAtImage();
             if (!_json.ValueTextEquals("type"u8))
                 continue;
             _json.Read();
@@ -187,7 +192,7 @@ internal ref struct MessagesRequestReader
                 continue;
             if (_json.ValueTextEquals("image"u8))
                 _images++;
-            _hasMedia |= _json.ValueTextEquals("image"u8) || _json.ValueTextEquals("document"u8) || _json.ValueTextEquals("container_upload"u8);
+            _hasMedia |= _json.ValueTextEquals("document"u8) || _json.ValueTextEquals("container_upload"u8);
         }
     }
 
@@ -199,6 +204,21 @@ internal ref struct MessagesRequestReader
             return;
         var ahead = _json;
         _forAnHour |= ahead.Read() && ahead.TokenType == JsonTokenType.String && ahead.ValueTextEquals("1h"u8);
+    }
+
+    /// <summary>A source in a tool's own input is text, whatever it looks like.</summary>
+    private void LookAtImage()
+    {
+        if (_json.TokenStartIndex < _inputEnd)
+            return;
+        if (_json.ValueTextEquals("source"u8))
+            _imageBytes += ImageData.InSource(_json);
+        else if (_json.ValueTextEquals("input"u8))
+        {
+            var ahead = _json;
+            ahead.Skip();
+            _inputEnd = ahead.BytesConsumed;
+        }
     }
 
     private void Only(string field, ReadOnlySpan<byte> word)

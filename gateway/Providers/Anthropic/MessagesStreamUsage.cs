@@ -8,7 +8,7 @@ namespace Quota.Gateway.Providers.Anthropic;
 /// Usage of a streamed message (docs.claude.com/en/docs/build-with-claude/streaming): input stands in <c>message_start</c>, running totals in
 /// every <c>message_delta</c>, and only <c>message_stop</c> says that the answer is whole.
 /// </summary>
-internal sealed class MessagesStreamUsage : EventUsage<MessagesStreamUsage.Progress>
+internal sealed class MessagesStreamUsage() : EventUsage<MessagesStreamUsage.Progress>(events => new SseEventReader(events))
 {
     private byte[]? _startRaw, _deltaRaw;
     private MessagesUsage _usage;
@@ -36,15 +36,15 @@ internal sealed class MessagesStreamUsage : EventUsage<MessagesStreamUsage.Progr
     }
 
     /// <summary>The client may see every event.</summary>
-    protected override bool OnEvent(ReadOnlySpan<byte> data)
+    protected override bool OnEvent(EventPiece piece)
     {
         try
         {
-            Read(data);
+            Read(piece.Data);
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {
-            Now.TextBytes += data.Length;   // what cannot be read counts whole
+            Now.TextBytes += piece.Data.Length;   // what cannot be read counts whole
         }
         return true;
     }

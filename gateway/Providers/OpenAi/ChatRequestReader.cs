@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Quota.Gateway.Providers.Tokens;
 
 namespace Quota.Gateway.Providers.OpenAi;
 
@@ -9,27 +10,30 @@ namespace Quota.Gateway.Providers.OpenAi;
 internal ref struct ChatRequestReader
 {
     private const string BoundField = "max_completion_tokens";
-    private static readonly byte[] True = "true"u8.ToArray();
-    private static readonly byte[] Options = "{\"include_usage\":true}"u8.ToArray();
-    private static readonly byte[] OptionsField = ",\"stream_options\":{\"include_usage\":true}"u8.ToArray();
-    private static readonly byte[] OnlyOption = "\"include_usage\":true"u8.ToArray();
-    private static readonly byte[] FirstOption = "\"include_usage\":true,"u8.ToArray();
 
+    /// <summary>Chats of these models always search once (platform.openai.com/docs/guides/tools-web-search, Chat Completions).</summary>
+    private static readonly string[] SearchModels = ["-search-preview", "-search-api"];
+
+    private static readonly Dictionary<string, long> OneSearch = new() { ["web_search"] = 1 };
+
+    private readonly string? _named;
     private readonly ReadOnlyMemory<byte> _body;
     private Utf8JsonReader _json;
     private Fields _seen;
     private string? _model;
-    private bool _stream, _hasMedia, _includesUsage;
+    private bool _stream, _hasMedia, _hasAudio, _searches;
     private long? _maxTokens, _maxCompletionTokens, _choices;
-    private long _images;
+    private long _images, _imageBytes;
     private int _rootEnd;
-    private BodyEdit? _usageAsked;
+    private BodyRange _modelAt;
+    private StreamOptions _streamOptions;
+    private string? _tier;
     private (int At, int Length)? _nullMaxTokens, _nullMaxCompletionTokens;
     private Refusal? _refusal;
 
-    private ChatRequestReader(ReadOnlyMemory<byte> body)
+    private ChatRequestReader(ReadOnlyMemory<byte> body, string? named)
     {
-        _body = body;
+        (_body, _named) = (body, named);
         _json = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 64 });
     }
 
@@ -40,13 +44,14 @@ internal ref struct ChatRequestReader
         Model = 1,
         Stream = 2,
         StreamOptions = 4,
-        IncludeUsage = 8,
+        ServiceTier = 8,
         MaxTokens = 16,
         MaxCompletionTokens = 32,
         Choices = 64,
     }
 
-    public static RequestReading Read(ReadOnlyMemory<byte> body) => RequestJson.Read(body, static body => new ChatRequestReader(body).Read());
+    /// <param name="named">The model where the path names it; what the body calls it then does not count.</param>
+    public static RequestReading Read(ReadOnlyMemory<byte> body, string? named = null) => RequestJson.Read(body, body => new ChatRequestReader(body, named).Read());
 
     private RequestReading Read()
     {
@@ -60,22 +65,28 @@ internal ref struct ChatRequestReader
         }
         _rootEnd = (int)_json.TokenStartIndex;
         _json.Read();   // nothing may follow the object
-        if (_model is not { Length: > 0 })
+        if ((_named ?? _model) is not { Length: > 0 } model)
             return Bad("model", "You must name a model.");
-        var hides = _stream && !_includesUsage;
+        var searches = _searches || SearchModels.Any(it => model.Contains(it, StringComparison.Ordinal));
         var bound = _maxTokens is { } a && _maxCompletionTokens is { } b ? Math.Max(a, b) : _maxTokens ?? _maxCompletionTokens;
         return new ProviderRequest
         {
-            Model = _model,
+            Model = model,
+            ModelAt = _named is null ? _modelAt : null,
             Stream = _stream,
             InputBytes = _body.Length,
-            HasMedia = _hasMedia,
+            HasMedia = _hasMedia || searches || _images > 0,   // what a search finds is input, too
+            MediaIsImages = !_hasMedia && !searches,
+            ImageBytes = _imageBytes,
+            HasAudio = _hasAudio,
             Images = _images,
+            ToolCalls = searches ? OneSearch : null,
+            ServiceTier = _tier,
             OutputBound = bound,
             Choices = _choices ?? 1,
-            Body = hides ? new SplicedBody(_body, _usageAsked ?? new BodyEdit(_rootEnd, 0, OptionsField)) : new SplicedBody(_body),
+            Body = new SplicedBody(_body),
             BoundPlace = bound is null ? PlaceOfBound() : null,
-            HidesUsage = hides,
+            UsageAsk = _stream ? _streamOptions.AskAt(_rootEnd) : null,
         };
     }
 
@@ -104,17 +115,19 @@ internal ref struct ChatRequestReader
         else if (_json.ValueTextEquals("service_tier"u8))
         {
             _json.Read();
-            if (_json.TokenType != JsonTokenType.Null && !_json.ValueTextEquals("default"u8) && !_json.ValueTextEquals("auto"u8))
-                Refuse("service_tier", "This service tier has prices that are not metered yet; use default.");
+            if (Once(AskedTier.Field, Fields.ServiceTier) && !AskedTier.TryRead(_json, out _tier))
+                Refuse(AskedTier.Field, "service_tier must be a word.");
         }
         else if (_json.ValueTextEquals("web_search_options"u8))
         {
             _json.Read();
-            if (_json.TokenType != JsonTokenType.Null)
-                Refuse("web_search_options", "Web search is billed per call of a server tool, which is not metered yet; leave it out.");
+            _searches |= _json.TokenType != JsonTokenType.Null;
+            _json.Skip();
         }
         else if (_json.ValueTextEquals("tools"u8) || _json.ValueTextEquals("functions"u8) || _json.ValueTextEquals("response_format"u8))
             _json.Skip();   // schemas: a property that they call "file" is only a word
+        else if (ChatExtras.Find(_json) is { } extra)
+            _refusal ??= extra;
         else
             ScanValue();
     }
@@ -127,12 +140,12 @@ internal ref struct ChatRequestReader
         if (_json.TokenType != JsonTokenType.String)
             Refuse("model", "model must be a string.");
         else if (_json.GetString() is { Length: <= 256 } model && !RequestJson.HasControl(model))
-            _model = model;
+            (_model, _modelAt) = (model, BodyRange.Of(_json));
         else
             Refuse("model", "The model's name must have at most 256 characters and no control characters.");
     }
 
-    /// <summary>Passes over a value, looking for parts whose tokens bytes do not bound, and for audio output.</summary>
+    /// <summary>Passes over a value, looking for parts whose tokens bytes do not bound, and for audio in and out.</summary>
     private void ScanValue()
     {
         var isModalities = _json.ValueTextEquals("modalities"u8);
@@ -142,50 +155,30 @@ internal ref struct ChatRequestReader
             return;
         while (_json.Read() && _json.CurrentDepth > depth)
         {
-            if (isModalities && _json.TokenType == JsonTokenType.String && _json.ValueTextEquals("audio"u8))
-                Refuse("modalities", "Audio output has prices that are not metered yet; use text.");
+            _hasAudio |= isModalities && _json.TokenType == JsonTokenType.String && _json.ValueTextEquals("audio"u8);
             if (_json.TokenType != JsonTokenType.PropertyName)
                 continue;
             if (_json.ValueTextEquals("image_url"u8))
             {
-                _hasMedia = true;
                 _images++;
+                _imageBytes += ImageData.InUrl(_json);
             }
             else
-                _hasMedia |= _json.ValueTextEquals("input_audio"u8) || _json.ValueTextEquals("file"u8);
+            {
+                var isAudio = _json.ValueTextEquals("input_audio"u8);
+                _hasMedia |= isAudio || _json.ValueTextEquals("file"u8);
+                _hasAudio |= isAudio;
+            }
         }
     }
 
     private void ReadStreamOptions()
     {
-        _json.Read();
         if (!Once("stream_options", Fields.StreamOptions))
             return;
-        if (_json.TokenType == JsonTokenType.Null)
-        {
-            _usageAsked = new BodyEdit((int)_json.TokenStartIndex, 4, Options);
-            return;
-        }
-        if (_json.TokenType != JsonTokenType.StartObject)
-        {
-            Refuse("stream_options", "stream_options must be an object.");
-            return;
-        }
-        var start = (int)_json.BytesConsumed;
-        var isEmpty = true;
-        while (_json.Read() && _json.TokenType == JsonTokenType.PropertyName)
-        {
-            isEmpty = false;
-            var isUsage = _json.ValueTextEquals("include_usage"u8);
-            _json.Read();
-            if (isUsage && Once("stream_options.include_usage", Fields.IncludeUsage))
-            {
-                _includesUsage = Bool("stream_options.include_usage");
-                _usageAsked = new BodyEdit((int)_json.TokenStartIndex, (int)(_json.BytesConsumed - _json.TokenStartIndex), True);
-            }
-            _json.Skip();
-        }
-        _usageAsked ??= new BodyEdit(start, 0, isEmpty ? OnlyOption : FirstOption);
+        _streamOptions = StreamOptions.Read(ref _json);
+        if (_streamOptions.Mistake is var (field, message))
+            Refuse(field, message);
     }
 
     /// <summary>

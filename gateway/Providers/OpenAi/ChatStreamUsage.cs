@@ -8,8 +8,11 @@ namespace Quota.Gateway.Providers.OpenAi;
 /// Usage of a streamed chat completion. It stands in one chunk after the last choice (<c>"choices":[]</c>); copies of OpenAI put it into
 /// a chunk with choices, which is then never hidden. Of other chunks only the deltas are parsed.
 /// </summary>
-internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1) : EventUsage<ChatStreamUsage.Progress>
+/// <param name="like">Whose words usage is in; OpenAI's without it.</param>
+/// <param name="toolCalls">What the provider runs once for such a call and its usage does not tell: a search.</param>
+internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLike? like = null, IReadOnlyDictionary<string, long>? toolCalls = null) : EventUsage<ChatStreamUsage.Progress>(events => new SseEventReader(events))
 {
+    private readonly OpenAiLike _like = like ?? OpenAiLike.Of("openai");
     private readonly ArrayBufferWriter<byte> _lastChunk = new();   // only of streams that may be cut: what an ending is modelled on
     private bool _keepsLastChunk;
 
@@ -55,15 +58,17 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1) : EventU
     }
 
     /// <summary>Answers whether the client may see the event.</summary>
-    protected override bool OnEvent(ReadOnlySpan<byte> data)
+    protected override bool OnEvent(EventPiece piece)
     {
+        var data = piece.Data;
         if (data.SequenceEqual("[DONE]"u8))
         {
             IsComplete = true;
             return true;
         }
-        ResponseModel ??= FindModel(data);
-        if (ChatDelta.TextBytes(data, out var hasDelta) is > 0 and var bytes)
+        ResponseModel ??= FindText(data, "\"model\":"u8);
+        ServiceTier ??= FindText(data, "\"service_tier\":"u8);
+        if (ChatDelta.TextBytes(data, out var hasDelta, Text) is > 0 and var bytes)
             (Now.TextBytes, Now.TextEvents) = (Now.TextBytes + bytes, Now.TextEvents + 1);
         if (choices > 1)
             ChatDelta.ReadChoices(data, choices, ref Now.Begun, ref Now.Finished);
@@ -77,7 +82,12 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1) : EventU
             _lastChunk.ResetWrittenCount();
             _lastChunk.Write(data);
         }
-        return !HoldsUsage(data) || ReadUsage(data);
+        if (!HoldsUsage(data))
+            return true;
+        var isShown = ReadUsage(data);
+        if (toolCalls is not null && Usage is { ToolCalls: null } counts)
+            Usage = counts with { ToolCalls = toolCalls };
+        return isShown;
     }
 
     /// <summary>An upstream that does not stream answers with one JSON object all the same. It cannot be cut.</summary>
@@ -85,9 +95,9 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1) : EventU
 
     private void ReadJson(ReadOnlySpan<byte> body)
     {
-        var json = new JsonUsage(ChatUsage.Parse);
+        var json = new JsonUsage(_like.Usage, _like.Cost);
         json.Feed(body, null);
-        (Usage, UsageRaw, ResponseModel, IsComplete) = (json.Usage, json.UsageRaw, json.ResponseModel, json.IsComplete);
+        (Usage, UsageRaw, ProviderCost, ResponseModel, ServiceTier, IsComplete) = (json.Usage, json.UsageRaw, json.ProviderCost, json.ResponseModel, json.ServiceTier, json.IsComplete);
         Now.TextBytes = json.OutputBytes;
     }
 
@@ -108,17 +118,25 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1) : EventU
         return false;
     }
 
+    private JsonElement? UsageOf(JsonElement chunk)
+    {
+        if (chunk.TryGetProperty("usage", out var usage) && usage.ValueKind == JsonValueKind.Object)
+            return usage;
+        return _like.UsageInside is { } inside && chunk.TryGetProperty(inside, out var around) && around.ValueKind == JsonValueKind.Object
+            && around.TryGetProperty("usage", out usage) && usage.ValueKind == JsonValueKind.Object ? usage : null;
+    }
+
     private bool ReadUsage(ReadOnlySpan<byte> data)
     {
         try
         {
             var reader = new Utf8JsonReader(data);
             if (!JsonElement.TryParseValue(ref reader, out var parsed) || parsed is not { ValueKind: JsonValueKind.Object } chunk
-                || !chunk.TryGetProperty("usage", out var usage))
+                || UsageOf(chunk) is not { } usage)
                 return true;
             var raw = System.Text.Encoding.UTF8.GetBytes(usage.GetRawText());
-            if (raw.Length <= JsonFieldScanner.MaxValueBytes && ChatUsage.Parse(raw) is { } counts)
-                (Usage, UsageRaw) = (counts, raw);   // a later one replaces an earlier one: some send running totals
+            if (raw.Length <= JsonFieldScanner.MaxValueBytes && _like.Usage(raw) is { } counts)
+                (Usage, UsageRaw, ProviderCost) = (counts, raw, _like.Cost?.Invoke(raw) ?? ProviderCost);   // a later one replaces an earlier one: some send running totals
             var isUsageChunk = chunk.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array && choices.GetArrayLength() == 0;
             return !(hidesUsage && isUsageChunk);
         }
@@ -128,13 +146,13 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1) : EventU
         }
     }
 
-    /// <summary>The model's name; it stands before any text that could hold the same bytes, and quotes in text are escaped anyway.</summary>
-    private static string? FindModel(ReadOnlySpan<byte> data)
+    /// <summary>A field's short text, such as the model's name; it stands before any text that could hold the same bytes, and quotes in text are escaped anyway.</summary>
+    private static string? FindText(ReadOnlySpan<byte> data, ReadOnlySpan<byte> field)
     {
-        var at = data.IndexOf("\"model\":"u8);
+        var at = data.IndexOf(field);
         if (at < 0)
             return null;
-        var value = data[(at + 8)..].TrimStart((byte)' ');
+        var value = data[(at + field.Length)..].TrimStart((byte)' ');
         if (value is not [(byte)'"', ..])
             return null;
         for (var i = 1; i < value.Length; i++)

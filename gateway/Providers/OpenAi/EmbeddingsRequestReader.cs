@@ -8,11 +8,13 @@ namespace Quota.Gateway.Providers.OpenAi;
 /// </summary>
 internal static class EmbeddingsRequestReader
 {
-    public static RequestReading Read(ReadOnlyMemory<byte> body) => RequestJson.Read(body, ReadFields);
+    /// <param name="named">As for chats.</param>
+    public static RequestReading Read(ReadOnlyMemory<byte> body, string? named = null) => RequestJson.Read(body, body => ReadFields(body, named));
 
-    private static RequestReading ReadFields(ReadOnlyMemory<byte> body)
+    private static RequestReading ReadFields(ReadOnlyMemory<byte> body, string? named)
     {
         string? model = null;
+        BodyRange at = default;
         var (models, inputs) = (0, 0);
         var json = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 8 });
         if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
@@ -26,7 +28,7 @@ internal static class EmbeddingsRequestReader
                 models++;
                 if (RequestJson.Model(json) is not { } name)
                     return new Refusal.BadRequest("model", "model must be a string of at most 256 characters without control characters.");
-                model = name;
+                (model, at) = (name, BodyRange.Of(json));
             }
             if (isInput)
             {
@@ -37,7 +39,7 @@ internal static class EmbeddingsRequestReader
             json.Skip();
         }
         json.Read();   // nothing may follow the object
-        if (model is null)
+        if ((named ?? model) is not { } asked)
             return new Refusal.BadRequest("model", "You must name a model.");
         if (models > 1 || inputs > 1)
             return new Refusal.BadRequest(models > 1 ? "model" : "input", $"{(models > 1 ? "model" : "input")} stands twice in the body; which one counts is ambiguous.");
@@ -45,8 +47,8 @@ internal static class EmbeddingsRequestReader
             return new Refusal.BadRequest("input", "You must give an input.");
         return new ProviderRequest
         {
-            Model = model, Stream = false, InputBytes = body.Length, HasMedia = false, Images = 0, OutputBound = 0, Choices = 1,
-            Body = new SplicedBody(body), BoundPlace = null, HidesUsage = false,
+            Model = asked, ModelAt = named is null ? at : null, Stream = false, InputBytes = body.Length, HasMedia = false, Images = 0, OutputBound = 0, Choices = 1,
+            Body = new SplicedBody(body), BoundPlace = null,
         };
     }
 }

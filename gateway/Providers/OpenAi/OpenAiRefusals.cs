@@ -34,7 +34,7 @@ internal static class OpenAiRefusals
                 with { RetryAfterSeconds = seconds };
         }
         // As OpenAI answers an account without money: not worth a retry, and never a Retry-After that an SDK would sleep for.
-        return Error(429, "insufficient_quota", null, "insufficient_quota", it.What, QuotaObject.Of(it.Standing)) with { ShouldRetry = false };
+        return Error(it.BudgetStatus ?? 429, "insufficient_quota", null, "insufficient_quota", it.What, QuotaObject.Of(it.Standing)) with { ShouldRetry = false };
     }
 
     private static RefusalAnswer NeverFits(Refusal.NeverFits it) =>

@@ -1,34 +1,44 @@
 using System.Text.Json;
+using Quota.Gateway.Providers.Tokens;
 
 namespace Quota.Gateway.Providers.OpenAi;
 
 /// <summary>
 /// Reads a request for a response in one pass over its bytes (platform.openai.com/docs/api-reference/responses/create): what bounds its
-/// usage. What would be billed at prices that are not metered yet (OpenAI's own tools, other service tiers), or when nobody watches
-/// (<c>background</c>), is refused by name.
+/// usage. Tools that OpenAI runs itself need <c>max_tool_calls</c>; those that bill otherwise than by the call, and what is made when nobody
+/// watches (<c>background</c>), are refused by name.
 /// </summary>
 internal ref struct ResponsesRequestReader
 {
     private const string BoundField = "max_output_tokens";
-    private static readonly string[] ClientTools = ["function", "custom", "local_shell", "apply_patch"];
+    private const long MostToolCalls = 1_000;
 
+    /// <summary>The client runs these itself; of a computer's, pictures come back as input.</summary>
+    private static readonly string[] ClientTools = ["function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"];
+
+    private readonly string? _named;
     private readonly ReadOnlyMemory<byte> _body;
     private Utf8JsonReader _json;
     private string? _model;
+    private BodyRange _modelAt;
     private bool _stream, _isUnbounded;
     private long? _bound;
-    private long _images;
-    private int _models, _streams, _bounds;
+    private long _images, _imageBytes;
+    private long? _mostToolCalls;
+    private HashSet<string>? _serverTools;
+    private string? _tier;
+    private int _models, _streams, _bounds, _tiers, _toolBounds;
     private (int At, int Length)? _nullBound;
     private Refusal? _refusal;
 
-    private ResponsesRequestReader(ReadOnlyMemory<byte> body)
+    private ResponsesRequestReader(ReadOnlyMemory<byte> body, string? named)
     {
-        _body = body;
+        (_body, _named) = (body, named);
         _json = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 64 });
     }
 
-    public static RequestReading Read(ReadOnlyMemory<byte> body) => RequestJson.Read(body, static body => new ResponsesRequestReader(body).Read());
+    /// <param name="named">As for chats.</param>
+    public static RequestReading Read(ReadOnlyMemory<byte> body, string? named = null) => RequestJson.Read(body, body => new ResponsesRequestReader(body, named).Read());
 
     private RequestReading Read()
     {
@@ -42,20 +52,27 @@ internal ref struct ResponsesRequestReader
         }
         var end = (int)_json.TokenStartIndex;
         _json.Read();   // nothing may follow the object
-        if (_model is not { Length: > 0 })
+        if ((_named ?? _model) is not { Length: > 0 } model)
             return new Refusal.BadRequest("model", "You must name a model.");
+        if (_serverTools is not null && _mostToolCalls is null)
+            return new Refusal.BadRequest("max_tool_calls", $"The tool '{_serverTools.First()}' is run by OpenAI and billed by the call, and nothing bounds how often the model calls it; name max_tool_calls.");
+        var mostToolCalls = _mostToolCalls ?? 0;
         return new ProviderRequest
         {
-            Model = _model,
+            Model = model,
+            ModelAt = _named is null ? _modelAt : null,
             Stream = _stream,
             InputBytes = _body.Length,
-            HasMedia = _isUnbounded,
+            HasMedia = _isUnbounded || _serverTools is not null || _images > 0,   // what tools find is input, too
+            MediaIsImages = !_isUnbounded && _serverTools is null,
+            ImageBytes = _imageBytes,
             Images = _images,
+            ToolCalls = _serverTools?.ToDictionary(tool => tool, _ => mostToolCalls),
+            ServiceTier = _tier,
             OutputBound = _bound,
             Choices = 1,
             Body = new SplicedBody(_body),
             BoundPlace = _bound is not null ? null : _nullBound is var (at, length) ? new BoundPlace(at, length, $"\"{BoundField}\":") : new BoundPlace(end, 0, $",\"{BoundField}\":"),
-            HidesUsage = false,
         };
     }
 
@@ -67,7 +84,7 @@ internal ref struct ResponsesRequestReader
             _json.Read();
             Once("model", ref _models);
             if (RequestJson.Model(_json) is { } model)
-                _model = model;
+                (_model, _modelAt) = (model, BodyRange.Of(_json));
             else
                 Refuse("model", "model must be a string of at most 256 characters without control characters.");
         }
@@ -88,8 +105,18 @@ internal ref struct ResponsesRequestReader
         else if (_json.ValueTextEquals("service_tier"u8))
         {
             _json.Read();
-            if (_json.TokenType != JsonTokenType.Null && !(_json.TokenType == JsonTokenType.String && (_json.ValueTextEquals("default"u8) || _json.ValueTextEquals("auto"u8))))
-                Refuse("service_tier", "This service tier has prices that are not metered yet; use default.");
+            Once(AskedTier.Field, ref _tiers);
+            if (!AskedTier.TryRead(_json, out _tier))
+                Refuse(AskedTier.Field, "service_tier must be a word.");
+        }
+        else if (_json.ValueTextEquals("max_tool_calls"u8))
+        {
+            _json.Read();
+            Once("max_tool_calls", ref _toolBounds);
+            if (_json.TokenType == JsonTokenType.Number && _json.TryGetInt64(out var most) && most is >= 0 and <= MostToolCalls)
+                _mostToolCalls = most;
+            else if (_json.TokenType != JsonTokenType.Null)
+                Refuse("max_tool_calls", $"max_tool_calls must be a whole number from 0 to {MostToolCalls}.");
         }
         else if (_json.ValueTextEquals("previous_response_id"u8) || _json.ValueTextEquals("conversation"u8) || _json.ValueTextEquals("prompt"u8))
         {
@@ -118,7 +145,7 @@ internal ref struct ResponsesRequestReader
             Refuse(BoundField, $"{BoundField} must be a whole number from 1 to {int.MaxValue}.");
     }
 
-    /// <summary>A tool that OpenAI runs itself bills by the use and feeds on what it finds.</summary>
+    /// <summary>Tools that OpenAI runs itself bill by the call, and feed the model with what they find.</summary>
     private void ReadTools()
     {
         _json.Read();
@@ -129,11 +156,37 @@ internal ref struct ResponsesRequestReader
         {
             if (_json.TokenType != JsonTokenType.PropertyName || _json.CurrentDepth != depth + 2)
                 continue;
-            var isType = _json.ValueTextEquals("type"u8);
+            var (isType, isContainer) = (_json.ValueTextEquals("type"u8), _json.ValueTextEquals("container"u8));
             _json.Read();
-            if (isType && (_json.TokenType != JsonTokenType.String || !ClientTools.Contains(_json.GetString())))
-                Refuse("tools", $"The tool '{(_json.TokenType == JsonTokenType.String && _json.GetString() is { Length: <= 64 } name ? name : "")}' is run by OpenAI and billed in ways that are not metered yet; leave it out.");
+            if (isType)
+                TakeTool(_json.TokenType == JsonTokenType.String && _json.GetString() is { Length: <= 64 } name ? name : "");
+            else if (isContainer)
+                ReadContainer();
             _json.Skip();
+        }
+    }
+
+    private void TakeTool(string type)
+    {
+        if (ResponsesToolCalls.NameOf(type) is { } tool)
+            (_serverTools ??= []).Add(tool);
+        else if (!ClientTools.Contains(type))
+            Refuse("tools", $"The tool '{type}' is run by OpenAI or for it, and billed otherwise than by the call; leave it out.");
+    }
+
+    /// <summary>Code runs in a container of OpenAI's; one with more memory has another price (platform.openai.com/docs/pricing, Built-in tools).</summary>
+    private void ReadContainer()
+    {
+        if (_json.TokenType != JsonTokenType.StartObject)
+            return;
+        var depth = _json.CurrentDepth;
+        while (_json.Read() && _json.CurrentDepth > depth)
+        {
+            if (_json.TokenType != JsonTokenType.PropertyName || !_json.ValueTextEquals("memory_limit"u8))
+                continue;
+            _json.Read();
+            if (_json.TokenType != JsonTokenType.Null && !(_json.TokenType == JsonTokenType.String && _json.ValueTextEquals("1g"u8)))
+                Refuse("tools", "A container with more memory than 1g has another price, which is not metered; leave memory_limit out.");
         }
     }
 
@@ -146,14 +199,18 @@ internal ref struct ResponsesRequestReader
             return;
         while (_json.Read() && _json.CurrentDepth > depth)
         {
-            if (_json.TokenType != JsonTokenType.PropertyName || !_json.ValueTextEquals("type"u8))
+            if (_json.TokenType != JsonTokenType.PropertyName)
+                continue;
+            if (_json.ValueTextEquals("image_url"u8))
+                _imageBytes += ImageData.InUrl(_json);
+            if (!_json.ValueTextEquals("type"u8))
                 continue;
             _json.Read();
             if (_json.TokenType != JsonTokenType.String)
                 continue;
             _images += _json.ValueTextEquals("input_image"u8) ? 1 : 0;
             // Items and pictures may also stand there by reference only.
-            _isUnbounded |= _json.ValueTextEquals("input_image"u8) || _json.ValueTextEquals("input_file"u8) || _json.ValueTextEquals("input_audio"u8)
+            _isUnbounded |= _json.ValueTextEquals("input_file"u8) || _json.ValueTextEquals("input_audio"u8)
                 || _json.ValueTextEquals("item_reference"u8) || _json.ValueTextEquals("reasoning"u8) || _json.ValueTextEquals("compaction"u8) || _json.ValueTextEquals("computer_call_output"u8);
         }
     }

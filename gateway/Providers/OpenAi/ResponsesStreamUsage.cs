@@ -8,7 +8,7 @@ namespace Quota.Gateway.Providers.OpenAi;
 /// Usage of a streamed response (platform.openai.com/docs/api-reference/responses-streaming): it stands in the last event, which holds the
 /// whole response. Deltas of text, reasoning and arguments are what passes before.
 /// </summary>
-internal sealed class ResponsesStreamUsage : EventUsage<ResponsesStreamUsage.Progress>
+internal sealed class ResponsesStreamUsage() : EventUsage<ResponsesStreamUsage.Progress>(events => new SseEventReader(events))
 {
     private byte[]? _created;   // the response as it began: what an ending is modelled on
     private long _sequence = -1;
@@ -23,15 +23,15 @@ internal sealed class ResponsesStreamUsage : EventUsage<ResponsesStreamUsage.Pro
     public override void WriteEnding(IBufferWriter<byte> output, UsageCounts counted) => ResponsesEnding.Write(output, _created, ResponseModel, _sequence + 1, counted);
 
     /// <summary>The client may see every event.</summary>
-    protected override bool OnEvent(ReadOnlySpan<byte> data)
+    protected override bool OnEvent(EventPiece piece)
     {
         try
         {
-            Read(data);
+            Read(piece.Data);
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {
-            Now.TextBytes += data.Length;   // what cannot be read counts whole
+            Now.TextBytes += piece.Data.Length;   // what cannot be read counts whole
         }
         return true;
     }
@@ -55,7 +55,10 @@ internal sealed class ResponsesStreamUsage : EventUsage<ResponsesStreamUsage.Pro
                 isWhole = isBegin || isEnd || json.ValueTextEquals("response.failed"u8);
             }
             else if (isDelta && json.TokenType == JsonTokenType.String)
+            {
                 delta = json.ValueSpan.Length;
+                Text?.Add(json.ValueSpan);
+            }
             else if (isSequence && json.TokenType == JsonTokenType.Number && json.TryGetInt64(out var number))
                 _sequence = number;
             var begin = (int)json.TokenStartIndex;
@@ -69,16 +72,18 @@ internal sealed class ResponsesStreamUsage : EventUsage<ResponsesStreamUsage.Pro
             return;
         if (isBegin && response.Length <= JsonFieldScanner.MaxValueBytes)
             _created = response.ToArray();
-        Take(response);
+        Take(response, isBegin);
         IsComplete |= isEnd;
     }
 
-    private void Take(ReadOnlySpan<byte> response)
+    private void Take(ReadOnlySpan<byte> response, bool isBegin)
     {
-        var json = new JsonFieldScanner("usage", "model");
+        var json = new JsonFieldScanner("usage", "model", "service_tier");
         json.Feed(response);
         ResponseModel = ModelName.Parse(json.Value("model")) ?? ResponseModel;
+        if (!isBegin)   // at first it is the one that was asked for
+            ServiceTier = ModelName.Parse(json.Value("service_tier"));
         if (json.Value("usage") is { } raw && ResponsesUsage.Parse(raw) is { } usage)
-            (Usage, UsageRaw) = (usage, raw);
+            (Usage, UsageRaw) = (usage with { ToolCalls = ResponsesToolCalls.Count(response) }, raw);
     }
 }

@@ -86,6 +86,18 @@ public sealed class CustomerTests(SharedBillingApp shared) : IClassFixture<Share
     }
 
     [Fact]
+    public async Task A_markup_reaches_the_gateways()
+    {
+        (await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "marked" } })).ShouldBe(200).At("customer.markup").ShouldBe("1");
+        (await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "marked", markup = "1.250" } })).ShouldBe(200).At("customer.markup").ShouldBe("1.25");
+        (await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "marked", name = "M" } })).ShouldBe(200).At("customer.markup").ShouldBe("1.25", "what is not sent stays");
+        (await _app.SnapshotAsync(one => one.Orgs.Any(org => org.Code == "marked"))).Orgs.Single(org => org.Code == "marked").Markup.ShouldBe(1.25m);
+        foreach (var wrong in new[] { "0", "-1", "1000.5", "1.00001", "much" })
+            (await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "marked", markup = wrong } })).ShouldBe(422)["error_details"].EnumerateObject().Single().Name.ShouldBe("markup");
+        (await _app.PostAsync("/api/v1/customers", """{"customer":{"external_id":"marked","markup":null}}""")).ShouldBe(200).At("customer.markup").ShouldBe("1");
+    }
+
+    [Fact]
     public async Task Lists_in_pages()
     {
         for (var i = 0; i < 3; i++)

@@ -139,6 +139,7 @@ public sealed class SeedTests : IAsyncLifetime
             Environment = Pick(["prod", "dev", "test", null!]),
             Route = Pick(["/v1/chat/completions", "/v1/embeddings"]),
             Cost = cost,
+            Spend = _random.Next(3) == 0 ? "0.000123456789" : null,
             Currency = _random.Next(8) == 0 ? "EUR" : "USD",
             Tags = Pick([null!, new() { ["app"] = "chat" }, new() { ["app"] = "chat", ["tier"] = "\"gold\"", ["x"] = "" }, new Dictionary<string, string> { ["tier"] = "\"gold\"" }]),
             Usage = new UsageCounts { Requests = _random.Next(2), InputTokens = _random.Next(500), OutputTokens = _random.Next(500), Images = _random.Next(3), Seconds = 7, BytesIn = _random.Next(9000) },
@@ -186,7 +187,8 @@ public sealed class SeedTests : IAsyncLifetime
             "input_tokens" => one.Usage.InputTokens,
             "output_tokens" => one.Usage.OutputTokens,
             "total_tokens" => one.Usage.InputTokens + one.Usage.OutputTokens,
-            "spend" or "cost" => decimal.Parse(one.Cost!, CultureInfo.InvariantCulture) * 1_000_000_000m,
+            "spend" => decimal.Parse(one.Spend ?? one.Cost!, CultureInfo.InvariantCulture) * 1_000_000_000m,
+            "cost" => decimal.Parse(one.Cost!, CultureInfo.InvariantCulture) * 1_000_000_000m,
             var unit => one.Usage.Unit(unit),
         }));
     }

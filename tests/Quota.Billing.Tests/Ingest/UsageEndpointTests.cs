@@ -42,7 +42,8 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
         var before = await _app.ScalarAsync<long>("select coalesce(sum(events), 0)::bigint from usage_versions");
         var usage = SomeUsage.Event(_now) with
         {
-            Usage = new UsageCounts { Requests = 1, Images = 2, Seconds = 3, Characters = 4, BytesIn = 5, InputTokens = 8, CacheWriteTokens = 7, CacheWrite1hTokens = 6 },
+            Usage = new UsageCounts { Requests = 1, Images = 2, Seconds = 3, Characters = 4, BytesIn = 5, InputTokens = 8, CacheWriteTokens = 7, CacheWrite1hTokens = 6, BytesOut = 9, AudioInputTokens = 10, AudioOutputTokens = 11, ImageTokens = 12, ImageOutputTokens = 13, ToolCalls = new Dictionary<string, long> { ["web_search"] = 14 } },
+            ServiceTier = "flex", RequestedModel = "fast", CostSource = UsageEvent.OfProvider, Spend = "0.5",
             Tags = new Dictionary<string, string> { ["app"] = "chat \"x\"" },
             Counted = ["0123456789abcdef0123456789abcdef", "f123456789abcdef0123456789abcdef"],
         };
@@ -50,8 +51,10 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
         await _app.ShipAsync(SomeUsage.Batch([text, SomeUsage.Text(other)]));
         await _app.ShipAsync(SomeUsage.Batch([text]));
         var properties = JsonNode.Parse(await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{usage.Id}'"))!.AsObject();
-        foreach (var (name, count) in new[] { ("images", 2), ("seconds", 3), ("characters", 4), ("bytes_in", 5), ("cache_write_tokens", 7), ("cache_write_1h_tokens", 6) })
+        foreach (var (name, count) in new[] { ("images", 2), ("seconds", 3), ("characters", 4), ("bytes_in", 5), ("cache_write_tokens", 7), ("cache_write_1h_tokens", 6), ("bytes_out", 9), ("audio_input_tokens", 10), ("audio_output_tokens", 11), ("image_tokens", 12), ("image_output_tokens", 13), ("tool_calls.web_search", 14) })
             properties[name]!.GetValue<long>().ShouldBe(count);
+        foreach (var (name, word) in new[] { ("service_tier", "flex"), ("requested_model", "fast"), ("cost_source", "provider"), ("spend", "0.5") })
+            properties[name]!.GetValue<string>().ShouldBe(word);
         properties["tags"]!["app"]!.GetValue<string>().ShouldBe("chat \"x\"");
         (properties["route"]!.GetValue<string>(), properties["currency"]!.GetValue<string>()).ShouldBe(("/v1/chat/completions", "USD"));
         (await _app.ScalarAsync<string[]>($"select counted from gateway_events where id = '{usage.Id}'")).ShouldBe(usage.Counted);
@@ -88,6 +91,11 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
             (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { InputTokens = long.MaxValue } }), "between 0"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { Images = -1 } }), "between 0"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { CacheWrite1hTokens = -1 } }), "between 0"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { ImageOutputTokens = -1 } }), "between 0"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { ToolCalls = new Dictionary<string, long> { ["a"] = -1 } } }), "between 0"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Usage = new UsageCounts { ToolCalls = new Dictionary<string, long> { ["a\0"] = 1 } } }), "tool_calls"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { ServiceTier = new string('t', 256) }), "service_tier"),
+            (SomeUsage.Text(SomeUsage.Event(_now) with { Spend = "dear" }), "spend"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Counted = [new string('c', 256)] }), "counted"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Counted = [null!] }), "counted"),
             (SomeUsage.Text(SomeUsage.Event(_now) with { Tags = new Dictionary<string, string> { ["a"] = "b\0" } }), "tags"),
@@ -110,7 +118,7 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
             reason.ShouldNotBeNull().ShouldContain(expected);
         }
         results[^1].ShouldBe((good.Id, ShipStatus.Accepted, null));
-        results[18].Id.ShouldBe(good.Id, "a rejected event is named, so that its sender can set it aside");
+        results[23].Id.ShouldBe(good.Id, "a rejected event is named, so that its sender can set it aside");
     }
 
     [Fact]

@@ -31,8 +31,14 @@ public sealed class SdkScene : IAsyncLifetime
     /// <summary>Has limits on tokens that are never reached: their counters say what was metered.</summary>
     public const string Counted = "qk_sdk_counted_0123456789";
 
+    /// <summary>Calls Azure's paths, and others those of OpenAI that are not chats: they share no events with the rest.</summary>
+    public const string Azure = "qk_sdk_azure_0123456789", Other = "qk_sdk_other_0123456789";
+
     /// <summary>The model that Messages are sent to.</summary>
     public const string Claude = "claude-haiku-4-5";
+
+    /// <summary>The models that Google's SDK asks.</summary>
+    public const string Gemini = "gemini-2.5-flash", GeminiEmbedding = "gemini-embedding-001";
 
     private RedisServer _redis = null!;
     private GatewayProcess _gateway = null!;
@@ -92,8 +98,11 @@ public sealed class SdkScene : IAsyncLifetime
 
     private static string Yaml(FakeProvider provider) => GatewayProcess.Upstream(provider) + $$"""
           anthropic: { protocol: anthropic, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["claude-*"] }
+          gemini: { protocol: gemini, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["gemini-*"] }
+          openai-units: { protocol: openai, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["text-embedding-*", "tts-*", "whisper-*", "omni-moderation-*"] }
+          azure: { protocol: azure, base_url: "{{provider.BaseUrl}}", credential: { env: {{GatewayProcess.CredentialVariable}} }, models: ["gpt-*", "text-embedding-*", "whisper-*"] }
         orgs:
-          acme: { timezone: Europe/Berlin, currency: USD, teams: { sdk: { users: [free, brisk, slow, poor, tiny, narrow, counted] } } }
+          acme: { timezone: Europe/Berlin, currency: USD, teams: { sdk: { users: [free, brisk, slow, poor, tiny, narrow, counted, azure, other] } } }
         keys:
           - { name: free, secret: {{Free}}, scope: acme/sdk/free }
           - { name: brisk, secret: {{Brisk}}, scope: acme/sdk/brisk }
@@ -102,6 +111,8 @@ public sealed class SdkScene : IAsyncLifetime
           - { name: tiny, secret: {{Tiny}}, scope: acme/sdk/tiny }
           - { name: narrow, secret: {{Narrow}}, scope: acme/sdk/narrow, models: ["gpt-4o-mini", "{{Claude}}"] }
           - { name: counted, secret: {{Counted}}, scope: acme/sdk/counted }
+          - { name: azure, secret: {{Azure}}, scope: acme/sdk/azure }
+          - { name: other, secret: {{Other}}, scope: acme/sdk/other }
         limits:
           - { code: acme-month, scope: acme, meter: spend, amount: "1000.00", window: { kind: month }, mode: hard }
           - { code: brisk-rps, scope: acme/sdk/brisk, meter: requests, amount: "1", window: { kind: rate, every: second, burst: 1 }, mode: hard }
@@ -114,7 +125,17 @@ public sealed class SdkScene : IAsyncLifetime
           models:
             gpt-4o-mini: { provider: openai, input: "0.15", cached_input: "0.075", output: "0.60", max_input_tokens: 128000, max_output_tokens: 16384 }
             gpt-4o: { provider: openai, input: "2.50", output: "10.00", max_input_tokens: 128000, max_output_tokens: 16384 }
+            text-embedding-3-small: { provider: openai, input: "0.02", output: "0", max_input_tokens: 8192 }
+            gpt-image-1: { provider: openai, input: "5", image_input: "10", output: "40", image_output: "40", max_input_tokens: 32000 }
+            tts-1: { provider: openai, input: "0", output: "0", per_character: "0.000015" }
+            whisper-1: { provider: openai, input: "0", output: "0", per_second: "0.0001", max_input_tokens: 1 }
+            gpt-4o-transcribe: { provider: openai, input: "2.5", audio_input: "6", output: "10", max_input_tokens: 16000 }
+            azure/gpt-4o-mini: { provider: azure, model: gpt-4o-mini, input: "0.15", output: "0.60", max_input_tokens: 128000, max_output_tokens: 16384 }
+            azure/text-embedding-3-small: { provider: azure, model: text-embedding-3-small, input: "0.02", output: "0", max_input_tokens: 8192 }
+            azure/whisper-1: { provider: azure, model: whisper-1, input: "0", output: "0", per_second: "0.0001", max_input_tokens: 1 }
             {{Claude}}: { provider: anthropic, input: "1.00", cached_input: "0.10", cache_write: "1.25", cache_write_1h: "2.00", output: "5.00", max_input_tokens: 200000, max_output_tokens: 64000 }
+            {{Gemini}}: { provider: gemini, input: "0.30", cached_input: "0.03", output: "2.50", max_input_tokens: 1048576, max_output_tokens: 65536 }
+            {{GeminiEmbedding}}: { provider: gemini, input: "0.15", output: "0", max_input_tokens: 2048 }
             claude-opus-4-5: { provider: anthropic, input: "5.00", output: "25.00", max_input_tokens: 200000, max_output_tokens: 64000 }
         """;
 }

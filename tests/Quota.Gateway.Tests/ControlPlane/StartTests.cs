@@ -36,7 +36,8 @@ public sealed class StartTests
         var (code, output) = await StartAsync("""
             upstreams:
               openai: { protocol: telepathy, base_url: "ftp://x", credential: { env: NOT_SET_ANYWHERE }, models: [] }
-            aliases: { fast: gpt-4o-mini }
+            aliases: { fast: gpt-4o-mini, faster: fast }
+            balancing: loudest
             orgs:
               acme: { timezone: Mars/Olympus, currency: DOLLARS, teams: { research: { users: [ada] } } }
               other: {}
@@ -62,7 +63,7 @@ public sealed class StartTests
         foreach (var expected in new[]
         {
             "Limits__HoldDeadline", "Spool__Durability", "Upstream__Timeout", "Events__Sink: 'pigeon'", "upstreams.openai.protocol: 'telepathy'", "base_url: 'ftp://x'",
-            "NOT_SET_ANYWHERE is not set", "upstreams.openai.models", "aliases", "timezone: 'Mars/Olympus'", "currency: 'DOLLARS'", "keys.short", "keys.lost.scope: 'acme/nowhere'",
+            "NOT_SET_ANYWHERE is not set", "upstreams.openai.models", "aliases.faster: 'fast' is an alias itself", "balancing: 'loudest'", "timezone: 'Mars/Olympus'", "currency: 'DOLLARS'", "keys.short", "keys.lost.scope: 'acme/nowhere'",
             "limits.a.meter: 'miracles'", "limits.a.mode: 'polite'", "limits.a.window.kind: 'fortnight'", "limits.a.thresholds: '1.8'", "limits.a.thresholds: 'many'", "limits.a.amount: '-1'",
             "limits.g.amount: 9999999999", "limits.b.window.starts_on: '32'", "limits.b.hold: 'forever'", "limits.b.each: 'team'", "limits.c.window: concurrency has none", "limits.c.selector.endpoints: 'fax'",
             "limits.d.amount: 5.5", "limits.d.window.burst: 'lots'", "limits.d.overrides: 'nothing' is not the code", "code 'd' stands twice", "limits.f.overrides: counts something else than 'e'", "prices.unknown: 'free'",

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Quota.Gateway.Forwarding;
 using Quota.Gateway.Limits;
+using Quota.Gateway.Providers;
 using Quota.Gateway.Providers.OpenAi;
 using Quota.Gateway.Tests.Providers;
 using Quota.Shared.Usage;
@@ -36,14 +37,14 @@ public sealed class ForwardedCallTests : IAsyncLifetime
         _provider = await FakeProvider.StartAsync();
         _upstream = new Uri(_provider.BaseUrl);
         _gateway = Host(builder => builder.Services.AddHttpForwarder());
-        var forwarder = new CallForwarder(_gateway.Services.GetRequiredService<IHttpForwarder>(), new ForwardingOptions { Timeout = TimeSpan.FromSeconds(20), ConnectTimeout = TimeSpan.FromSeconds(5) });
+        var forwarder = new CallForwarder(_gateway.Services.GetRequiredService<IHttpForwarder>(), new ForwardingOptions { Timeout = TimeSpan.FromSeconds(20), ConnectTimeout = TimeSpan.FromSeconds(5) }, new GatewayClock(TimeProvider.System));
         _gateway.Run(async context =>
         {
             using var body = (await RequestBody.ReadAsync(context.Request, 1 << 20, context.RequestAborted))!;
-            var request = Adapter.ReadRequest(Adapter.Routes[0], body.Bytes, new Microsoft.AspNetCore.Http.HeaderDictionary()).Request!;
-            _call = new SomeCall(Adapter.ReaderFor(Adapter.Routes[0], request), SomeCall.NewHold(_stepwise), _cover, request.Stream);
-            var upstream = new Upstream("openai", "openai", _upstream, FakeProvider.DefaultCredential, ["*"]);
-            await forwarder.ForwardAsync(context, new ForwardedCall(Adapter, upstream, Adapter.Routes[0], request, _call.Meter, _call.Hold, _clampedTo, _warnings));
+            var (target, upstream) = (new CallTarget(Adapter.Routes[0]), new Upstream("openai", "openai", _upstream, FakeProvider.DefaultCredential, ["*"]));
+            var request = Adapter.Prepare(Adapter.ReadRequest(target, body.Bytes, new Microsoft.AspNetCore.Http.HeaderDictionary()).Request!, upstream);
+            _call = new SomeCall(Adapter.ReaderFor(target, request, upstream), SomeCall.NewHold(_stepwise), _cover, request.Stream);
+            await forwarder.ForwardAsync(context, new ForwardedCall(Adapter, upstream, upstream.AddressOf(target.Route.Template), request, _call.Meter, _call.Hold, _clampedTo, _warnings));
         });
         await _gateway.StartAsync();
     }

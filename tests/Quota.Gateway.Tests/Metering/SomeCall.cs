@@ -6,13 +6,13 @@ using Quota.Shared.Pricing;
 
 namespace Quota.Gateway.Tests.Metering;
 
-/// <summary>A begun call whose end is only noted.</summary>
+/// <summary>A begun call whose end is only noted. Of a model without a tokenizer, unless it is said: estimates are four bytes a token then.</summary>
 internal sealed class SomeCall
 {
-    public SomeCall(UsageReader reader, Hold? hold = null, Func<long, ValueTask<bool>>? cover = null, bool stream = true, long outputBound = 1000)
+    public SomeCall(UsageReader reader, Hold? hold = null, Func<long, ValueTask<bool>>? cover = null, bool stream = true, long outputBound = 1000, string model = "some-model", Func<long?>? countInput = null)
     {
         Hold = hold ?? NewHold();
-        Meter = new CallMeter(Begin(stream, outputBound), Hold, reader, EndAsync, new GatewayClock(TimeProvider.System), cover);
+        Meter = new CallMeter(Begin(model, stream, outputBound), Hold, reader, EndAsync, new GatewayClock(TimeProvider.System), cover) { CountInput = countInput };
     }
 
     public CallMeter Meter { get; }
@@ -33,7 +33,7 @@ internal sealed class SomeCall
         return ValueTask.CompletedTask;
     }
 
-    private static BeginRecord Begin(bool stream, long outputBound) => new()
+    private static BeginRecord Begin(string model, bool stream, long outputBound) => new()
     {
         Id = Guid.CreateVersion7(DateTimeOffset.UnixEpoch),
         At = DateTimeOffset.UnixEpoch,
@@ -44,10 +44,10 @@ internal sealed class SomeCall
         Provider = "openai",
         Upstream = "openai",
         Route = "/v1/chat/completions",
-        Model = "gpt-4o-mini",
+        Model = model,
         Stream = stream,
         StartedAt = DateTimeOffset.UnixEpoch,
-        Price = new ModelPrice { Provider = "openai", Model = "gpt-4o-mini", Currency = "USD", Version = "v", Input = 1, Output = 1 },
+        Price = new ModelPrice { Provider = "openai", Model = model, Currency = "USD", Version = "v", Input = 1, Output = 1 },
         InputEstimate = 9,
         OutputBound = outputBound,
         Images = 2,

@@ -10,7 +10,8 @@ namespace Quota.Gateway.Tests.Providers;
 /// <summary>What a body asks for, and how usage is asked for in its place.</summary>
 public sealed class ChatRequestReaderTests
 {
-    private static ProviderRequest Read(string body) => ChatRequestReader.Read(Encoding.UTF8.GetBytes(body)).Request.ShouldNotBeNull();
+    /// <summary>The request as OpenAI gets it: usage of a stream is asked for.</summary>
+    private static ProviderRequest Read(string body) => OpenAiLike.Of("openai").Prepare(ChatRequestReader.Read(Encoding.UTF8.GetBytes(body)).Request.ShouldNotBeNull());
 
     [Theory]
     [InlineData("{\"model\":\"m\",\"stream\":true}")]
@@ -100,6 +101,39 @@ public sealed class ChatRequestReaderTests
         (request.Images, request.HasMedia).ShouldBe((0, false));
     }
 
+    [Theory]
+    [InlineData("""{"model":"m","service_tier":"flex"}""", "flex")]
+    [InlineData("""{"model":"m","service_tier":"auto"}""", null)]
+    [InlineData("""{"model":"m","service_tier":null}""", null)]
+    public void A_tier_with_prices_of_its_own_is_told(string body, string? tier) => Read(body).ServiceTier.ShouldBe(tier);
+
+    [Theory]
+    [InlineData("""{"model":"m","service_tier":"flex","service_tier":"auto"}""")]
+    [InlineData("""{"model":"m","service_tier":7}""")]
+    public void A_tier_that_is_none_is_refused(string body) =>
+        ChatRequestReader.Read(Encoding.UTF8.GetBytes(body)).Refusal.ShouldBeOfType<Refusal.BadRequest>().Parameter.ShouldBe("service_tier");
+
+    [Theory]
+    [InlineData("""{"model":"m","web_search_options":{"search_context_size":"low"}}""", true)]
+    [InlineData("""{"model":"gpt-4o-search-preview"}""", true)]
+    [InlineData("""{"model":"m","web_search_options":null}""", false)]
+    public void A_chat_searches_once_at_most(string body, bool searches)
+    {
+        var request = Read(body);
+        request.HasMedia.ShouldBe(searches);   // what is found is input, too
+        request.ToolCalls.ShouldBe(searches ? new Dictionary<string, long> { ["web_search"] = 1 } : null);
+    }
+
+    [Theory]
+    [InlineData("""{"model":"m","modalities":["text","audio"],"audio":{"voice":"alloy","format":"wav"}}""", true, false)]
+    [InlineData("""{"model":"m","messages":[{"content":[{"type":"input_audio","input_audio":{"data":"","format":"wav"}}]}]}""", true, true)]
+    [InlineData("""{"model":"m","modalities":["text"],"messages":[{"content":"audio"}]}""", false, false)]
+    public void Audio_has_prices_of_its_own(string body, bool hasAudio, bool hasMedia)
+    {
+        var request = Read(body);
+        (request.HasAudio, request.HasMedia).ShouldBe((hasAudio, hasMedia));
+    }
+
     private static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 
     private static readonly Gen<string> Space = OneOf("", "", "", " ", "\n\t ", "\r\n");
@@ -163,7 +197,7 @@ public sealed class ChatRequestReaderTests
             foreach (var edit in request.BodyWith(bound).Edits)
                 edit.Insert.Length.ShouldBeGreaterThan(0);
             request.Body.Original.Span.SequenceEqual(Encoding.UTF8.GetBytes(it.Body)).ShouldBeTrue();
-            ChatRequestReader.Read(sent).Request.ShouldNotBeNull().ShouldSatisfyAllConditions(
+            Read(Encoding.UTF8.GetString(sent)).ShouldSatisfyAllConditions(
                 again => again.HidesUsage.ShouldBeFalse(), again => again.OutputBound.ShouldBe(bound ?? request.OutputBound), again => again.Model.ShouldBe(request.Model));
         }, iter: 3000);
     }

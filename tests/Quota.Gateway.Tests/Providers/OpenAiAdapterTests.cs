@@ -10,7 +10,7 @@ public sealed class OpenAiAdapterTests
     {
         var adapter = new OpenAiAdapter();
         foreach (var route in adapter.Routes)
-            LimitSelector.EndpointKinds.ShouldContain(adapter.EndpointKind(route));
-        adapter.EndpointKind("/v1/chat/completions").ShouldBe("chat");
+            LimitSelector.EndpointKinds.ShouldContain(route.Kind);
+        adapter.Routes.Single(route => route.Template == "/v1/chat/completions").Kind.ShouldBe("chat");
     }
 }

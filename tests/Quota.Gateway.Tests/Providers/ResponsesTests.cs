@@ -78,6 +78,30 @@ public sealed class ResponsesTests
         Read("""{"model":"m","tools":[{"type":"function","name":"f","parameters":{"type":"object","properties":{"type":{"type":"web_search"}}}}],"input":"a"}""").HasMedia.ShouldBeFalse();
     }
 
+    [Fact]
+    public void Tools_that_OpenAI_runs_are_bounded_by_their_calls()
+    {
+        var request = Read("""{"model":"m","input":"a","service_tier":"flex","tools":[{"type":"web_search_preview_2025_03_11"},{"type":"function","name":"f"},{"type":"code_interpreter","container":{"type":"auto","memory_limit":"1g"}}],"max_tool_calls":3}""");
+        request.ToolCalls.ShouldBe(new Dictionary<string, long> { ["web_search"] = 3, ["code_interpreter"] = 3 }, ignoreOrder: true);
+        (request.HasMedia, request.ServiceTier).ShouldBe((true, "flex"));   // what they find is input as well
+        request = Read("""{"model":"m","input":"a","service_tier":"auto","max_tool_calls":3,"tools":[{"type":"computer_use_preview","display_width":1}]}""");
+        (request.ToolCalls, request.HasMedia, request.ServiceTier).ShouldBe((null, false, null));
+    }
+
+    [Fact]
+    public void A_whole_response_with_tools_is_counted_at_every_cut()
+    {
+        var body = Encoding.UTF8.GetBytes("""{"model":"gpt-5","service_tier":"flex","output":[{"type":"web_search_call","action":{"type":"search"}},{"type":"web_search_call","action":{"type":"find_in_page"}},{"type":"message","content":[{"text":"{\"type\":\"web_search_call\"}"}]}],"usage":{"input_tokens":5,"output_tokens":2}}""");
+        for (var cut = 0; cut <= body.Length; cut++)
+        {
+            var reader = new ResponsesToolUsage(new Dictionary<string, long> { ["web_search"] = 9 });
+            reader.Feed(body.AsSpan(0, cut), null);
+            reader.Feed(body.AsSpan(cut), null);
+            reader.Usage.ShouldBe(new UsageCounts { Requests = 1, InputTokens = 5, OutputTokens = 2, ToolCalls = new Dictionary<string, long> { ["web_search"] = 1 } });
+            (reader.ResponseModel, reader.ServiceTier, reader.IsComplete).ShouldBe(("gpt-5", "flex", true));
+        }
+    }
+
     [Theory]
     [InlineData("""{"model":"m","input":"a"}""", """{"model":"m","input":"a","max_output_tokens":9}""")]
     [InlineData("""{"max_output_tokens":null,"model":"m","input":"a"}""", """{"max_output_tokens":9,"model":"m","input":"a"}""")]
@@ -94,8 +118,13 @@ public sealed class ResponsesTests
     [InlineData("""{"model":"m","max_output_tokens":1,"max_output_tokens":2}""", "max_output_tokens")]
     [InlineData("""{"model":"m","stream":"yes"}""", "stream")]
     [InlineData("""{"model":"m","background":true}""", "background")]
-    [InlineData("""{"model":"m","service_tier":"flex"}""", "service_tier")]
-    [InlineData("""{"model":"m","tools":[{"type":"web_search"}]}""", "tools")]
+    [InlineData("""{"model":"m","service_tier":7}""", "service_tier")]
+    [InlineData("""{"model":"m","service_tier":"flex","service_tier":"auto"}""", "service_tier")]
+    [InlineData("""{"model":"m","tools":[{"type":"web_search"}]}""", "max_tool_calls")]
+    [InlineData("""{"model":"m","max_tool_calls":null,"tools":[{"type":"file_search"}]}""", "max_tool_calls")]
+    [InlineData("""{"model":"m","max_tool_calls":2,"tools":[{"type":"web_search"}],"max_tool_calls":3}""", "max_tool_calls")]
+    [InlineData("""{"model":"m","max_tool_calls":2,"tools":[{"type":"image_generation"}]}""", "tools")]
+    [InlineData("""{"model":"m","max_tool_calls":2,"tools":[{"type":"code_interpreter","container":{"type":"auto","memory_limit":"4g"}}]}""", "tools")]
     [InlineData("""{"model":"m","tools":[{"type":"mcp","server_url":"https://x"}]}""", "tools")]
     [InlineData("""{"model":"m"} x""", null)]
     public void It_refuses_by_name(string body, string? field) =>

@@ -23,7 +23,10 @@ internal abstract class Answer(ChatCall call, PipeWriter output)
         : call.Chunk > 0 ? Math.Min(call.OutputTokens, chunks * call.Chunk)
         : (int)((long)call.OutputTokens * chunks / Chunks);
 
-    /// <summary>The whole JSON answer.</summary>
+    /// <summary>What the whole answer is; a stream is always events.</summary>
+    public virtual string ContentType => "application/json";
+
+    /// <summary>The whole answer, JSON for most.</summary>
     public abstract byte[] Json();
 
     /// <summary>What a stream says before its first content.</summary>

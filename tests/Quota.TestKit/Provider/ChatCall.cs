@@ -34,6 +34,30 @@ internal sealed class ChatCall
     /// <summary>Of <see cref="CacheWriteTokens"/>, what is kept for an hour.</summary>
     public int CacheWrite1hTokens { get; set; }
 
+    /// <summary>Of <see cref="InputTokens"/>, those that are pictures or audio.</summary>
+    public int ImageTokens { get; set; }
+
+    /// <inheritdoc cref="ImageTokens"/>
+    public int AudioTokens { get; set; }
+
+    /// <summary>Pictures to be made.</summary>
+    public int Images { get; set; }
+
+    /// <summary>Seconds of audio that came.</summary>
+    public int Seconds { get; set; }
+
+    /// <summary>Characters to be spoken.</summary>
+    public int Characters { get; set; }
+
+    /// <summary>Bytes of the audio that came.</summary>
+    public long FileBytes { get; set; }
+
+    /// <summary>The <c>response_format</c> of a transcript.</summary>
+    public string Format { get; set; } = "";
+
+    /// <summary>Whether it has <c>stream_options</c>, which Azure's older versions refuse.</summary>
+    public bool HasStreamOptions { get; set; }
+
     /// <summary>Input that has nothing to do with a cache.</summary>
     public int PlainInputTokens => InputTokens - CachedInputTokens - CacheWriteTokens;
 

@@ -93,12 +93,13 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
             return;
         }
         var answer = dialect.Answer(call, id, time.GetUtcNow(), context.Response.BodyWriter);
-        await (call.Stream ? StreamAsync(context, call, answer) : JsonAsync(context, call, answer.Json()));
+        await (call.Stream ? StreamAsync(context, call, answer) : WholeAsync(context, call, answer));
     }
 
-    private async Task JsonAsync(HttpContext context, ChatCall call, byte[] answer)
+    private async Task WholeAsync(HttpContext context, ChatCall call, Answer whole)
     {
-        context.Response.ContentType = "application/json";
+        var answer = whole.Json();
+        context.Response.ContentType = whole.ContentType;
         context.Response.ContentLength = answer.Length;
         if (call.Fault == ProviderFault.Cut)
         {

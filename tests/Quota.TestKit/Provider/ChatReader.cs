@@ -89,6 +89,7 @@ internal static class ChatReader
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
             return;
+        call.HasStreamOptions = true;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("include_usage"u8))

@@ -33,6 +33,10 @@ internal static class LogEndpoint
         Data = Models.Select(id => new { Id = id, Object = "model", Created = 1_721_172_741, OwnedBy = "system" }),
     });
 
+    /// <summary>Nothing is ever found.</summary>
+    public static Task ModerationAsync(HttpContext context) =>
+        WriteAsync(context, new { Id = "modr-standin", Model = "omni-moderation-latest", Results = new[] { new { Flagged = false } } });
+
     private static Task WriteAsync(HttpContext context, object answer)
     {
         context.Response.ContentType = "application/json";

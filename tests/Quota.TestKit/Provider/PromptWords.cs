@@ -28,7 +28,8 @@ internal static class PromptWords
         ArrayPool<byte>.Shared.Return(rented);
     }
 
-    private static void Count(ReadOnlySpan<byte> text, ChatCall call)
+    /// <summary>Of a text.</summary>
+    public static void Count(ReadOnlySpan<byte> text, ChatCall call)
     {
         while (true)
         {

@@ -40,6 +40,24 @@ public sealed record ProviderEntry(
     /// <summary>Of <see cref="CacheWriteTokens"/>, what is kept for an hour.</summary>
     [JsonPropertyName("cache_write_1h_tokens")]
     public int CacheWrite1hTokens { get; init; }
+
+    /// <summary>Of the input, pictures and audio.</summary>
+    public int ImageTokens { get; init; }
+
+    /// <inheritdoc cref="ImageTokens"/>
+    public int AudioTokens { get; init; }
+
+    /// <summary>Pictures made, seconds of audio that came, characters spoken.</summary>
+    public int Images { get; init; }
+
+    /// <inheritdoc cref="Images"/>
+    public int Seconds { get; init; }
+
+    /// <inheritdoc cref="Images"/>
+    public int Characters { get; init; }
+
+    /// <summary>Bytes of the audio that came.</summary>
+    public long FileBytes { get; init; }
 }
 
 /// <summary>What the provider would bill (answers completed) and, apart from it, what went wrong.</summary>
@@ -203,6 +221,12 @@ public sealed class ProviderLog(TimeProvider? time = null)
             CachedInputTokens = call.CachedInputTokens,
             CacheWriteTokens = call.CacheWriteTokens,
             CacheWrite1hTokens = call.CacheWrite1hTokens,
+            ImageTokens = call.ImageTokens,
+            AudioTokens = call.AudioTokens,
+            Images = call.Images,
+            Seconds = call.Seconds,
+            Characters = call.Characters,
+            FileBytes = call.FileBytes,
         };
     }
 }

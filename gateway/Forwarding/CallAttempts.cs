@@ -1,0 +1,203 @@
+using Quota.Gateway.ControlPlane;
+using Quota.Gateway.Keys;
+using Quota.Gateway.Limits;
+using Quota.Gateway.Limits.Store;
+using Quota.Gateway.Metering;
+using Quota.Gateway.Providers;
+using Quota.Gateway.Providers.Tokens;
+using Quota.Gateway.Spool;
+using Quota.Shared.Amounts;
+using Quota.Shared.ControlPlane;
+using Quota.Shared.Pricing;
+
+namespace Quota.Gateway.Forwarding;
+
+/// <summary>What a client asks for, and that it may. <paramref name="Model"/> is the routed one; the request names what the client called it.</summary>
+internal sealed record AskedCall(IProviderAdapter Adapter, CallTarget Target, ProviderRequest Request, string Model, CallerKey Caller, ControlState State, Guid Id);
+
+/// <summary>One try of a call at one upstream. The first has the request's id for its own.</summary>
+internal sealed record Attempt(int Number, Guid Id, Guid RequestId, Upstream Upstream, bool IsLast);
+
+/// <summary>
+/// Sends a call to its upstreams in turn until one answers it. Each attempt is held, begun, ended and settled for itself, with an id and an
+/// event of its own: what one of them billed is never lost in the next (protocols.md, B7).
+/// </summary>
+internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, UpstreamPool pool, LimitsOptions limits, GatewayClock clock)
+{
+    private int _counting;
+    private readonly Func<BeginRecord, Hold, CallOutcome, ValueTask> _end = recorder.EndAsync;
+    private readonly Func<BeginRecord, CallOutcome, CallOutcome, ValueTask> _correct = recorder.CorrectAsync;
+
+    /// <summary>Null when an upstream's answer went to the client, else what to tell the client instead.</summary>
+    public async Task<Refusal?> RunAsync(HttpContext context, AskedCall call, IReadOnlyList<Upstream> candidates)
+    {
+        for (var number = 1; ; number++)
+        {
+            var isLast = number == candidates.Count || call.Target.Route.StreamsBody;   // a body that is gone cannot be sent again
+            var attempt = new Attempt(number, number == 1 ? call.Id : Guid.CreateVersion7(clock.GetUtcNow()), call.Id, candidates[number - 1], isLast);
+            var end = await TryAsync(context, call, attempt);
+            if (end.HasFailed is { } failed)
+                pool.Report(attempt.Upstream, failed);
+            if (isLast || end.HasFailed != true || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
+                return end.Refusal;
+        }
+    }
+
+    private async Task<AttemptEnd> TryAsync(HttpContext context, AskedCall call, Attempt attempt)
+    {
+        var (upstream, caller) = (attempt.Upstream, call.Caller);
+        if (call.State.PriceOf(upstream.Provider, call.Model, clock.GetUtcNow()) is not { } price)
+            return new Refusal.Unavailable("price", $"The price of {upstream.Provider}/{call.Model} is not known.", 30);
+        if (Unpriced.Find(call, $"{upstream.Provider}/{call.Model}", price) is { } unpriced)
+            return new Refusal.Unavailable("price", unpriced, 30);
+        if ((recovery.IsDone ? spool.Refuses() : "calls of an earlier run are being recovered") is { } reason)
+            return new Refusal.Unavailable("spool", $"No metered call can be written down now: {reason}.", 2);
+
+        var (plan, demand) = (caller.Plan.For(call.Model, upstream.Provider, call.Target.Route.Kind), DemandOf(call, upstream, price));
+        var decision = await limiter.ReserveAsync(caller.Org.Id, plan, attempt.Id, demand);
+        if (CountsInput(decision) && Tightened(call, demand) is { } smaller)
+            decision = await limiter.ReserveAsync(caller.Org.Id, plan, attempt.Id, demand = smaller);
+        return decision switch
+        {
+            ReserveDecision.Held held => await SendAsync(context, call, attempt, held.Hold, demand),
+            ReserveDecision.Refused it => new Refusal.LimitReached(it.Binding, it.At) { BudgetStatus = upstream.BudgetStatus },
+            ReserveDecision.NeverFits it => new Refusal.NeverFits(it.Limit),
+            ReserveDecision.Unavailable it => new Refusal.Unavailable("limiter", $"Limits cannot be checked now: {it.Reason}.", 1),
+            _ => throw new InvalidOperationException("an unknown decision"),
+        };
+    }
+
+    /// <summary>Whether a limit refused the call for its input, which may be less than it was taken for.</summary>
+    private static bool CountsInput(ReserveDecision decision) =>
+        (decision switch { ReserveDecision.Refused it => it.Binding.Limit, ReserveDecision.NeverFits it => it.Limit.Limit, _ => null })?.Terms.Meter is Meters.InputTokens or Meters.TotalTokens or Meters.Spend or Meters.Cost;
+
+    /// <summary>The demand with its input counted by the model's tokenizer; null when that says no less, or as many as there are processors are being counted.</summary>
+    private Demand? Tightened(AskedCall call, Demand demand)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref _counting) > Environment.ProcessorCount)   // a key at its limit shall not have all the time there is
+                return null;
+            return InputBound.Tight(call.Target.Route.Kind, call.Model, call.Request) is { } tight && tight < demand.InputTokens ? demand with { InputTokens = tight } : null;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _counting);
+        }
+    }
+
+    private async Task<AttemptEnd> SendAsync(HttpContext context, AskedCall call, Attempt attempt, Hold hold, Demand demand)
+    {
+        var request = call.Adapter.Prepare(call.Request.Naming(attempt.Upstream.NameOf(call.Model)), attempt.Upstream);
+        var price = call.State.PriceOf(attempt.Upstream.Provider, call.Model, hold.At) ?? demand.Price;   // the reserve's instant alone chooses it
+        var begin = BeginOf(call, attempt, hold, demand, price);
+        try
+        {
+            await recorder.BeginAsync(begin, hold);
+        }
+        catch (IOException)
+        {
+            recorder.NotBegun(hold, limiter);
+            return new Refusal.Unavailable("spool", "No metered call can be written down now: the spool's disk failed.", 2);
+        }
+        catch (StoreClosedException problem)
+        {
+            recorder.NotBegun(hold, limiter);
+            return new Refusal.Unavailable("limiter", $"Limits cannot be checked now: {problem.Message}.", 1);
+        }
+        var meter = new CallMeter(begin, hold, call.Adapter.ReaderFor(call.Target, request, attempt.Upstream), _end, clock, tokens => limiter.CoverAsync(hold, tokens)) 
+        {
+            Correct = _correct, CountInput = () => InputBound.Estimate(call.Target.Route.Kind, call.Model, call.Request),
+        };
+        var address = attempt.Upstream.AddressOf(call.Adapter.PathFor(call.Target, attempt.Upstream.NameOf(call.Model)), call.Target.Query);
+        return await forwarder.ForwardAsync(context, new ForwardedCall(call.Adapter, attempt.Upstream, address, request, meter, hold, hold.ClampedTo, hold.Warnings) { RequestId = attempt.RequestId, HasNext = !attempt.IsLast });
+    }
+
+    private BeginRecord BeginOf(AskedCall call, Attempt attempt, Hold hold, Demand demand, PriceFunction price) => new()
+    {
+        Id = hold.RequestId,
+        RequestId = attempt.Number > 1 ? attempt.RequestId : null,
+        Attempt = attempt.Number > 1 ? attempt.Number : null,
+        At = hold.At,
+        AtSource = hold.IsStored ? "redis" : "gateway",
+        IsHeld = hold.IsStored,
+        OrgId = call.Caller.Org.Id,
+        Org = call.Caller.Org.Code,
+        Team = call.Caller.Key.Team,
+        User = call.Caller.Key.User,
+        KeyId = call.Caller.Key.Id,
+        Subscription = call.Caller.Key.Subscription,
+        Environment = call.Caller.Key.Environment,
+        Provider = attempt.Upstream.Provider,
+        Upstream = attempt.Upstream.Name,
+        Route = call.Target.Route.Template,
+        Model = call.Model,
+        RequestedModel = call.Request.Model != call.Model ? call.Request.Model : null,
+        ServiceTier = call.Request.ServiceTier,
+        Stream = call.Request.Stream,
+        StartedAt = clock.GetUtcNow(),
+        Tags = call.Caller.Key.Tags.Count > 0 ? call.Caller.Key.Tags : null,
+        Price = price.Price,
+        PriceFunction = price,
+        Markup = demand.Markup != 1 ? demand.Markup : null,
+        InputEstimate = Math.Min(demand.InputTokens, (call.Request.InputBytes + CallMeter.BytesPerTokenEstimate - 1) / CallMeter.BytesPerTokenEstimate),
+        OutputBound = (hold.ClampedTo ?? demand.Output) * demand.Choices,
+        BytesIn = demand.BytesIn,
+        Images = demand.Images,
+        Seconds = demand.Seconds > 0 ? demand.Seconds : null,
+        Characters = demand.Characters > 0 ? demand.Characters : null,
+        Held = HeldMoney(hold, demand.Price),
+        Counters = CountersOf(hold),
+    };
+
+    private static string? HeldMoney(Hold hold, PriceFunction price)
+    {
+        foreach (var counter in hold.Counters)
+        {
+            if (counter.Counter.Terms.IsMoney)
+                return NanoUnits.ToText(counter.Quantity, price.Currency);
+        }
+        return null;
+    }
+
+    private static BeginCounter[] CountersOf(Hold hold)
+    {
+        var counters = new BeginCounter[hold.Counters.Count];
+        for (var i = 0; i < counters.Length; i++)
+        {
+            var held = hold.Counters[i];
+            counters[i] = new BeginCounter(held.Id, held.Counter.Terms.Meter, held.Kind, held.EndsAtMs);
+        }
+        return counters;
+    }
+
+    /// <summary>
+    /// The most the call can use. Input: what its grammar knows, else its bytes, else the context window. Output: the client's own bound, else the
+    /// model's, else a ceiling.
+    /// </summary>
+    private Demand DemandOf(AskedCall call, Upstream upstream, PriceFunction price)
+    {
+        var request = call.Request;
+        var window = price.Price.MaxInputTokens ?? (request.HasMedia ? limits.MaxInputTokens : long.MaxValue);
+        return new Demand
+        {
+            InputTokens = request.MostInputTokens ?? Math.Min(InputBound.Cheap(upstream.Provider, call.Model, request) ?? window, window),
+            Choices = request.Choices,
+            Output = request.OutputBound ?? price.Price.MaxOutputTokens ?? limits.MaxOutputTokens,
+            IsNamed = request.OutputBound is not null,
+            CanGrow = request.Stream && price.Price.HiddenOutput == false,
+            Price = price,
+            Markup = call.Caller.Org.Markup,
+            ServiceTier = request.ServiceTier,
+            WritesCache = request.WritesCache,
+            WritesCacheForAnHour = request.WritesCacheForAnHour,
+            HasAudio = request.HasAudio,
+            HasImages = request.HasImages,
+            BytesIn = request.InputBytes,
+            Images = request.Images,
+            Seconds = request.Seconds,
+            Characters = request.Characters,
+            ToolCalls = request.ToolCalls,
+        };
+    }
+}

@@ -1,0 +1,155 @@
+using System.Buffers;
+
+namespace Quota.Gateway.Providers;
+
+/// <summary>
+/// Splits an answer into events, however the bytes are cut. Whole events inside one piece are looked at in place; only one that is cut is
+/// kept, up to <see cref="MaxEventBytes"/>. A longer one, and what the framing cannot read, passes unread. Where events end and what they say
+/// is the framing's.
+/// </summary>
+/// <remarks>To add a framing: a subclass with <see cref="EndIn"/> and <see cref="TryRead"/>, and its streams in <c>EventStreams</c> of the tests.</remarks>
+internal abstract class EventReader(EventReader.OnEvent onEvent)
+{
+    /// <summary>No provider's usage comes in an event this large.</summary>
+    public const int MaxEventBytes = 1 << 20;
+
+    /// <summary>The event does not end in these bytes.</summary>
+    protected const int NotYet = -1;
+
+    /// <summary>It does not, and is not worth keeping until it does: it will not be read.</summary>
+    protected const int Unreadable = -2;
+
+    private readonly ArrayBufferWriter<byte> _partial = new(256);
+    private int _out;   // so many bytes of the event in progress are with the client already
+    private bool _passes;   // the event in progress passes unread
+    private long _unreadBefore;
+
+    /// <summary>Gets an event; answers whether the client may see it.</summary>
+    public delegate bool OnEvent(EventPiece piece);
+
+    /// <summary>Bytes of events that passed unread.</summary>
+    public long UnreadBytes { get; private set; }
+
+    /// <summary>Whether the client had a part of the last event before its end was seen.</summary>
+    public bool WasPartlyOut { get; private set; }
+
+    /// <summary>What has come of the event in progress.</summary>
+    public ReadOnlySpan<byte> Rest => _partial.WrittenSpan;
+
+    /// <summary>Sees the next bytes. Without <paramref name="kept"/> the client gets them whatever they are.</summary>
+    public void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
+    {
+        while (!data.IsEmpty)
+        {
+            Step(data, kept, passesUnread: true, out var taken);
+            data = data[taken..];
+        }
+    }
+
+    /// <summary>Sees the next bytes up to the end of the event in progress; it may end before the first of them.</summary>
+    public EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
+    {
+        _unreadBefore = UnreadBytes;
+        return Step(data, kept, passesUnread: false, out taken);
+    }
+
+    /// <summary>
+    /// The stream ended. What is left over is read as an event, although its end is missing: some servers leave it out, and many clients do
+    /// not mind.
+    /// </summary>
+    public EventStep End(IBufferWriter<byte>? kept)
+    {
+        _unreadBefore = UnreadBytes;
+        if (Rest.IsEmpty)
+            return EventStep.More;
+        Pass(_partial.WrittenSpan, kept);
+        _partial.ResetWrittenCount();
+        return EventStep.Whole;
+    }
+
+    /// <summary>The event last stepped over will not be handed out. False when the client has a part of it already.</summary>
+    public bool TakeBack()
+    {
+        if (WasPartlyOut)
+            return false;
+        UnreadBytes = _unreadBefore;
+        return true;
+    }
+
+    /// <summary>
+    /// How many bytes of <paramref name="data"/> belong to the event in progress, its end included, or <see cref="NotYet"/> or
+    /// <see cref="Unreadable"/>. It sees every byte once: what it needs to know of earlier ones it remembers.
+    /// </summary>
+    protected abstract int EndIn(ReadOnlySpan<byte> data);
+
+    /// <summary>What an event says. False when it cannot be read; it then passes, and counts as unread.</summary>
+    protected abstract bool TryRead(ReadOnlySpan<byte> whole, out EventPiece piece);
+
+    private EventStep Step(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept, bool passesUnread, out int taken)
+    {
+        var end = EndIn(data);
+        taken = end >= 0 ? end : data.Length;
+        if (!_passes && (end == Unreadable || _partial.WrittenCount + taken > MaxEventBytes))
+        {
+            WasPartlyOut = passesUnread || _out > 0;
+            if (!WasPartlyOut)
+                return EventStep.TooLong;
+            LetPass(kept);
+        }
+        if (end < 0)
+            Keep(data, kept);
+        else
+            Take(data[..end], kept);
+        return end < 0 ? EventStep.More : EventStep.Whole;
+    }
+
+    private void LetPass(IBufferWriter<byte>? kept)
+    {
+        kept?.Write(_partial.WrittenSpan[_out..]);
+        UnreadBytes += _partial.WrittenCount;
+        _partial.ResetWrittenCount();
+        _passes = true;
+    }
+
+    private void Keep(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
+    {
+        if (_passes)
+        {
+            kept?.Write(data);
+            UnreadBytes += data.Length;
+            return;
+        }
+        _partial.Write(data);
+        if (kept is null)
+            _out = _partial.WrittenCount;
+    }
+
+    private void Take(ReadOnlySpan<byte> last, IBufferWriter<byte>? kept)
+    {
+        if (_passes)
+        {
+            kept?.Write(last);
+            UnreadBytes += last.Length;
+            (_passes, _out, WasPartlyOut) = (false, 0, true);
+            return;
+        }
+        if (_partial.WrittenCount == 0)
+        {
+            Pass(last, kept);
+            return;
+        }
+        _partial.Write(last);
+        Pass(_partial.WrittenSpan, kept);
+        _partial.ResetWrittenCount();
+    }
+
+    private void Pass(ReadOnlySpan<byte> whole, IBufferWriter<byte>? kept)
+    {
+        WasPartlyOut = _out > 0;
+        var isRead = TryRead(whole, out var piece);
+        UnreadBytes += isRead ? 0 : whole.Length;
+        if (!isRead || piece.IsNothing || onEvent(piece) || WasPartlyOut)
+            kept?.Write(whole[_out..]);
+        _out = 0;
+    }
+}
