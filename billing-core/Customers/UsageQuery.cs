@@ -8,19 +8,6 @@ namespace Quota.Billing.Customers;
 /// <summary>What one node used in a window, in the counter's units. <paramref name="Scope"/> is for people: <c>acme/ada</c>.</summary>
 internal sealed record NodeUsage(Guid NodeId, string Scope, long Used);
 
-/// <summary>Which of an org's events a sum is of.</summary>
-internal enum UsageOf
-{
-    /// <summary>All, for people.</summary>
-    All,
-
-    /// <summary>Those that do not list the node's counter: the seed of a counter that did not count from the beginning of its window.</summary>
-    Uncounted,
-
-    /// <summary>Of the uncounted, those that correct another: the seed of a counter that did. What else it did not count, its gateway charges later.</summary>
-    Corrections,
-}
-
 /// <summary>
 /// Sums what the nodes of a limit used, over the gateway events of one window. One query for all who ask: seeds of young counters, the
 /// answer of a change, live usage. It reads every event that the org had in the window, through an index on (org, time).

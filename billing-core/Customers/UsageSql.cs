@@ -12,7 +12,7 @@ namespace Quota.Billing.Customers;
 internal static class UsageSql
 {
     /// <summary>
-    /// Every list that is not null must match. The gateway of the versions before routes were written down knew chat only; a currency
+    /// Every list that is not null must match. The gateway of the versions before kinds of endpoints were written down knew chat only; a currency
     /// was not written down either. Models are compared by case.
     /// </summary>
     public const string Selected = """
@@ -20,7 +20,7 @@ internal static class UsageSql
             and (@models::text[] is null or e.properties ->> 'model' like any(@models))
             and (@providers::text[] is null or e.properties ->> 'provider' = any(@providers))
             and (@endpoints::text[] is null
-                or case coalesce(e.properties ->> 'route', '/v1/chat/completions') when '/v1/chat/completions' then 'chat' else 'other' end = any(@endpoints))
+                or coalesce(e.properties ->> 'endpoint', case coalesce(e.properties ->> 'route', '/v1/chat/completions') when '/v1/chat/completions' then 'chat' else 'other' end) = any(@endpoints))
             and (@environments::text[] is null or e.properties ->> 'environment' = any(@environments))
             and (@tags::jsonb is null or e.properties -> 'tags' @> @tags::jsonb)
         """;

@@ -80,7 +80,7 @@ internal sealed record GatewayEvent(
         }
         foreach (var (name, value) in new[]
         {
-            ("team", parsed.Team), ("user", parsed.User), ("subscription", parsed.Subscription), ("environment", parsed.Environment),
+            ("team", parsed.Team), ("user", parsed.User), ("subscription", parsed.Subscription), ("environment", parsed.Environment), ("endpoint", parsed.Endpoint),
             ("currency", parsed.Currency), ("requested_model", parsed.RequestedModel), ("service_tier", parsed.ServiceTier), ("cost_source", parsed.CostSource),
         })
         {

@@ -48,6 +48,7 @@ internal static class GatewayProperties
             WriteIfPresent(json, "spend", usage.Spend);
             WriteIfPresent(json, "currency", usage.Currency);
             json.WriteString("route", usage.Route);
+            WriteIfPresent(json, "endpoint", usage.Endpoint);
             WriteIfPresent(json, "corrects", usage.Corrects?.ToString());
             WriteTags(json, usage.Tags);
             json.WriteEndObject();

@@ -22,6 +22,10 @@ internal sealed record Fee
 
     public required string ItemName { get; init; }
 
+    /// <summary>
+    /// What was metered. Below 0 where corrections outweigh usage: the line shows it, as Lago's do, and is worth what 0 units are. What the
+    /// customer is owed back is a credit note's, never a line's.
+    /// </summary>
     public decimal Units { get; init; }
 
     public long EventsCount { get; init; }
@@ -51,6 +55,6 @@ internal static class FeeType
     public const string Charge = "charge";
 }
 
-/// <summary>What a charge's usage in a period is worth.</summary>
+/// <summary>What a charge's usage in a period is worth. <see cref="Units"/> as in <see cref="Fee.Units"/>.</summary>
 internal sealed record RatedCharge(
     Charge Charge, decimal Units, long EventsCount, decimal PreciseAmount, long AmountCents, Currency Currency, string AmountDetails);

@@ -102,7 +102,7 @@ internal static class InvoiceAnswers
         TotalAmountCents = fee.AmountCents,
         TotalAmountCurrency = fee.Currency,
         fee.Units,
-        PreciseUnitAmount = fee.Units == 0 ? 0m : fee.PreciseAmount / fee.Units,
+        PreciseUnitAmount = fee.Units <= 0 ? 0m : fee.PreciseAmount / fee.Units,
         fee.EventsCount,
         invoice.PaymentStatus,
         fee.FromDate,

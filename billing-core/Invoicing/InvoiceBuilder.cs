@@ -70,7 +70,7 @@ internal sealed class InvoiceBuilder(MeterQuery meter, Rater rater)
             var line = rater.Rate(charge.ChargeModel, quantity.Units, JsonElement.Parse(charge.Properties));
             var cents = Rounding.ToMinorUnits(line.Amount, currency);
             var details = AmountDetails.Write(charge.ChargeModel, line);
-            rated.Add(new RatedCharge(charge, line.Units, quantity.EventsCount, line.Amount, cents, currency, details));
+            rated.Add(new RatedCharge(charge, quantity.Units, quantity.EventsCount, line.Amount, cents, currency, details));
         }
         return rated;
     }

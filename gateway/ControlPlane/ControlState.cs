@@ -48,8 +48,4 @@ internal sealed class ControlState
 
     /// <summary>The price of a routed model at an instant; null when it is not known, which is never 0.</summary>
     public PriceFunction? PriceOf(string provider, string model, DateTimeOffset at) => _prices.Find(provider, model, at);
-
-    /// <summary>The price that is in force now.</summary>
-    public PriceFunction? PriceOf(string provider, string model) =>
-        PriceOf(provider, model, TimeProvider.System.GetUtcNow().AddMilliseconds(ClockOffsetMs ?? 0));
 }

@@ -124,7 +124,7 @@ internal sealed class YoungLimit(SnapshotLimit limit, SnapshotOrg org, ILimitKin
     }
 
     private bool Takes(UsageEvent it) =>
-        LimitPlan.WhyNot(limit.Terms.Selector, it.Model, it.Provider, "chat") is null
+        LimitPlan.WhyNot(limit.Terms.Selector, it.Model, it.Provider, it.Endpoint ?? "chat") is null
         && LimitPlan.WhyNot(limit.Terms.Selector, new SnapshotKey { Id = it.KeyId, Hash = "", OrgId = "", Environment = it.Environment, Tags = it.Tags ?? new Dictionary<string, string>() }) is null;
 
     private string CounterOf(string node)

@@ -11,7 +11,7 @@ internal sealed record ExplainInput(CallerKey Caller, string Model, string Provi
     private const int MostBytes = 64 * 1024;
 
     /// <summary>The input, or every mistake of it by field.</summary>
-    public static async Task<(ExplainInput? Input, Dictionary<string, string> Mistakes)> ReadAsync(HttpRequest request, ControlState state, LimitsOptions options)
+    public static async Task<(ExplainInput? Input, Dictionary<string, string> Mistakes)> ReadAsync(HttpRequest request, ControlState state, LimitsOptions options, DateTimeOffset now)
     {
         Dictionary<string, string> mistakes = [];
         JsonElement body = default;
@@ -56,7 +56,7 @@ internal sealed record ExplainInput(CallerKey Caller, string Model, string Provi
         if (caller is null)
             mistakes["key"] = "names no key, and scope has none; give a key's id or name, or a scope such as acme/research/ada";
         var (model, provider) = (Text("model"), Text("provider") ?? "openai");
-        var price = model is null ? null : state.PriceOf(provider, model);
+        var price = model is null ? null : state.PriceOf(provider, model, now);
         if (model is null)
             mistakes["model"] = "is missing";
         else if (price is null)
@@ -72,6 +72,8 @@ internal sealed record ExplainInput(CallerKey Caller, string Model, string Provi
             IsNamed = output is not null,
             CanGrow = body.TryGetProperty("stream", out var stream) && stream.ValueKind == JsonValueKind.True && price!.Price.HiddenOutput == false,
             Price = price!,
+            Markup = caller!.Org.Markup,
+            ServiceTier = Text("service_tier"),
         }), mistakes);
     }
 

@@ -48,7 +48,7 @@ internal static class LimitEndpoints
             await AdminEndpoints.WriteAsync(context, 503, json => json.WriteString("error", "there is no control snapshot yet"));
             return;
         }
-        var (input, mistakes) = await ExplainInput.ReadAsync(context.Request, state, services.GetRequiredService<LimitsOptions>());
+        var (input, mistakes) = await ExplainInput.ReadAsync(context.Request, state, services.GetRequiredService<LimitsOptions>(), services.GetRequiredService<GatewayClock>().GetUtcNow());
         if (input is null)
         {
             await AdminEndpoints.WriteAsync(context, 422, json =>

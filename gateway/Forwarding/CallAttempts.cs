@@ -131,6 +131,7 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
         Provider = attempt.Upstream.Provider,
         Upstream = attempt.Upstream.Name,
         Route = call.Target.Route.Template,
+        Endpoint = call.Target.Route.Kind,
         Model = call.Model,
         RequestedModel = call.Request.Model != call.Model ? call.Request.Model : null,
         ServiceTier = call.Request.ServiceTier,

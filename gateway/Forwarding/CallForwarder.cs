@@ -52,9 +52,11 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
     public async Task<AttemptEnd> ForwardAsync(HttpContext context, ForwardedCall call)
     {
         var body = call.Request.BodyWith(call.ClampedTo);
-        using SentStream sent = call.Request.StreamsBody ? new PassedStream(context.Request.Body, options.MaxUploadBytes) : body.OpenRead();   // ends with this call: the client's bytes below are given back after it
+        using SentStream sent = call.Request.StreamsBody ? new PassedStream(context.Request.Body, options.MaxUploadBytes, call.Meter.Sent) : body.OpenRead();   // ends with this call: the client's bytes below are given back after it
         using var gone = Disconnects.Drains(call.Upstream, call.Request.Stream) ? _drains.Watch(sent, context.RequestAborted) : null;
         Send(context, sent, call.Request.StreamsBody ? context.Request.ContentLength : body.Length);
+        if (call.Request.StreamsBody)
+            call.Meter.Sent(0);   // of what was announced
         var transformer = new CallTransformer(call, body, gone);
         var error = ForwarderError.Request;
         try
@@ -65,8 +67,6 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
         }
         finally
         {
-            if (call.Request.StreamsBody)
-                call.Meter.Sent(sent.Taken);
             call.Meter.WasTurnedDown |= call.HasNext && error is (ForwarderError.Request or ForwarderError.RequestCreation);
             await call.Meter.EndAsync(StatusOf(error, context, call.Meter, sent.WasReadWhole));   // nothing to do when the last byte has ended it
         }
@@ -95,13 +95,20 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
         context.Request.ContentLength = length;
         if (length is not null)
             context.Request.Headers.TransferEncoding = default;
+        if (sent is not PassedStream)
+            context.Request.Headers.Expect = default;   // the body is here: nothing to ask the upstream for
     }
 
     private static Refusal? RefusalOf(ForwarderError error, HttpContext context)
     {
         if (error == ForwarderError.None || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
             return null;
-        return error == ForwarderError.RequestTimedOut ? new Refusal.UpstreamSilent() : new Refusal.UpstreamUnreachable();
+        return error switch
+        {
+            ForwarderError.RequestTimedOut => new Refusal.UpstreamSilent(),
+            ForwarderError.RequestBodyClient => new Refusal.BadRequest(null, "The request's body broke off, or came too slowly."),
+            _ => new Refusal.UpstreamUnreachable(),
+        };
     }
 
     private static string StatusOf(ForwarderError error, HttpContext context, CallMeter call, bool wasSent)

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Quota.Gateway.Providers;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -6,9 +7,14 @@ namespace Quota.Gateway.Forwarding;
 /// <summary>What changes on the way of a call that nobody bills: its headers.</summary>
 internal sealed class FreeTransformer(IProviderAdapter adapter, Upstream upstream, Uri address, SplicedBody body, string id) : HttpTransformer
 {
+    // What leaves parts of an answer away (cloud.google.com/apis/docs/system-parameters).
+    private const string FieldMask = "X-Goog-FieldMask";
+    private static readonly FrozenSet<string> Fields = FrozenSet.Create(StringComparer.OrdinalIgnoreCase, ["fields", "$fields"]);
+
     public override ValueTask TransformRequestAsync(HttpContext context, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
-        HeaderHygiene.Send(context, proxyRequest, adapter, upstream, address, body, id);
+        HeaderHygiene.Send(context, proxyRequest, adapter, upstream, HeaderHygiene.Without(address, Fields), body, id);
+        proxyRequest.Headers.Remove(FieldMask);
         return ValueTask.CompletedTask;
     }
 

@@ -22,7 +22,17 @@ internal static class HeaderHygiene
     // What a client may not say to an upstream: who it is there, or where it comes from.
     private static readonly FrozenSet<string> Dropped = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
-        [.. OfOneConnection, .. KeyReader.Headers, "OpenAI-Organization", "OpenAI-Project", "x-request-id", "Idempotency-Key", "Cookie", "Forwarded", "Via", "X-Real-IP", "Accept-Encoding", "Host"]);
+        [
+            .. OfOneConnection, .. KeyReader.Headers, "Ocp-Apim-Subscription-Key", "X-Amz-Security-Token", "X-Goog-IAM-Authorization-Token", "X-Goog-IAM-Authority-Selector", "Cookie",
+            "OpenAI-Organization", "OpenAI-Project", "ChatGPT-Account-ID", "X-Goog-User-Project", "From", "x-request-id", "Idempotency-Key",
+            "Forwarded", "Via", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Accept-Encoding", "Host",
+        ]);
+
+    // The same, of which there are many: of proxies before us, and who Azure's sign-in found the client to be.
+    private static readonly string[] DroppedBeginnings = ["X-Forwarded-", "X-Original-", "x-ms-client-principal"];
+
+    // Query parameters by which a client says who it is (RFC 6750, 2.3; cloud.google.com/apis/docs/system-parameters).
+    private static readonly FrozenSet<string> DroppedOfQuery = FrozenSet.Create(StringComparer.OrdinalIgnoreCase, ["access_token", "oauth_token", "quotaUser", "$quotaUser", "userIp"]);
 
     // What an upstream says of our account with it: whose it is, its cookies. Its rate limits go by their prefixes.
     private static readonly FrozenSet<string> DroppedOnReturn = FrozenSet.Create(
@@ -31,12 +41,13 @@ internal static class HeaderHygiene
     /// <summary>Headers and address of the request as it goes upstream.</summary>
     public static void Send(HttpContext context, HttpRequestMessage request, IProviderAdapter adapter, Upstream upstream, Uri address, SplicedBody body, string id)
     {
+        var named = Named(context.Request.Headers.Connection);
         foreach (var (name, values) in context.Request.Headers)
         {
-            if (!Dropped.Contains(name) && !name.StartsWith(':') && !name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase))
+            if (!Dropped.Contains(name) && !name.StartsWith(':') && !BeginsAsDropped(name) && !named.Contains(name, StringComparer.OrdinalIgnoreCase))
                 Add(request, name, values);
         }
-        request.RequestUri = address;
+        request.RequestUri = Without(address, DroppedOfQuery);
         request.Headers.TryAddWithoutValidation("Accept-Encoding", "identity");
         request.Headers.TryAddWithoutValidation("x-request-id", id);
         adapter.Authorize(request, upstream, body);
@@ -45,8 +56,9 @@ internal static class HeaderHygiene
     /// <summary>Headers of the answer as they go to the client.</summary>
     public static void Return(HttpResponseMessage answer, IHeaderDictionary headers, string id)
     {
-        Copy(answer.Headers.NonValidated, headers);
-        Copy(answer.Content.Headers.NonValidated, headers);
+        var named = answer.Headers.NonValidated.TryGetValues("Connection", out var connection) ? Named(connection.ToString()) : [];
+        Copy(answer.Headers.NonValidated, headers, named);
+        Copy(answer.Content.Headers.NonValidated, headers, named);
         if (answer.Headers.NonValidated.Contains("Transfer-Encoding") || (int)answer.StatusCode is 204 or 205)
             headers.ContentLength = null;   // chunks say the length (RFC 9112, 6.3), and what has no body has none
         headers["x-request-id"] = id;
@@ -63,11 +75,27 @@ internal static class HeaderHygiene
             request.Content?.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
     }
 
-    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to)
+    /// <summary>The address without some parameters of its query, whichever way their names are escaped.</summary>
+    public static Uri Without(Uri address, FrozenSet<string> names)
+    {
+        if (address.Query.Length <= 1)
+            return address;
+        var parts = address.Query[1..].Split('&');
+        var kept = parts.Where(part => !names.Contains(Uri.UnescapeDataString(part.Split('=')[0].Replace('+', ' ')))).ToArray();
+        return kept.Length == parts.Length ? address : new Uri(address.GetLeftPart(UriPartial.Path) + (kept.Length == 0 ? "" : "?" + string.Join('&', kept)));
+    }
+
+    /// <summary>Names of headers that are of one connection because its header <c>Connection</c> says so (RFC 9110, 7.6.1).</summary>
+    private static string[] Named(StringValues connection) =>
+        connection.Count == 0 ? [] : connection.ToString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    private static bool BeginsAsDropped(string name) => Array.Exists(DroppedBeginnings, beginning => name.StartsWith(beginning, StringComparison.OrdinalIgnoreCase));
+
+    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to, string[] named)
     {
         foreach (var (name, values) in from)
         {
-            if (DroppedOnReturn.Contains(name) || IsOfLimits(name))
+            if (DroppedOnReturn.Contains(name) || IsOfLimits(name) || named.Contains(name, StringComparer.OrdinalIgnoreCase))
                 continue;
             if (values.Count <= 1)
                 to[name] = values.ToString();

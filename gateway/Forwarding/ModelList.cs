@@ -19,16 +19,16 @@ internal sealed class ModelList(CurrentControl control, UpstreamTable upstreams,
             await RefusalWriter.WriteAsync(context, adapter.Refuse(new Refusal.BadKey()));
         else
         {
-            string[] models = [.. Reachable(state, adapter.Protocol, caller.Key.AllowedModels).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+            string[] models = [.. Reachable(state, adapter.Protocol, caller.Key.AllowedModels, clock.GetUtcNow()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
             var isThere = name.Length == 0 || models.Contains(name);
             await RefusalWriter.WriteAsync(context, isThere ? new RefusalAnswer(200, name.Length == 0 ? adapter.WriteModels(models) : adapter.WriteModel(name)) : adapter.Refuse(new Refusal.UnknownModel(name)));
         }
     }
 
     /// <summary>Models by their own names, and by the aliases that stand for them.</summary>
-    private IEnumerable<string> Reachable(ControlState state, string protocol, IReadOnlyList<string> allowed)
+    private IEnumerable<string> Reachable(ControlState state, string protocol, IReadOnlyList<string> allowed, DateTimeOffset now)
     {
-        bool Reaches(string model) => ModelAllowance.Allows(allowed, model) && upstreams.For(protocol, model).Any(upstream => state.PriceOf(upstream.Provider, model) is not null);
+        bool Reaches(string model) => ModelAllowance.Allows(allowed, model) && upstreams.For(protocol, model).Any(upstream => state.PriceOf(upstream.Provider, model, now) is not null);
         return state.Snapshot.Prices.Select(price => price.Model).Where(Reaches).Concat(upstreams.Now.Aliases.Where(alias => Reaches(alias.Value)).Select(alias => alias.Key));
     }
 }

@@ -62,11 +62,9 @@ internal sealed class LimitCounter
 
     public IReadOnlyList<SnapshotSeed> Seeds { get; }
 
-    /// <summary>The seed of a window: this node's own, else the one that stands for every other; null when the window needs none or it is not known.</summary>
+    /// <summary>The seed of a window: this node's own, else, where one is needed, the one that stands for every other; null when there is none.</summary>
     public SnapshotSeed? SeedOf(long windowStart)
     {
-        if (windowStart >= SinceMs)
-            return null;
         SnapshotSeed? others = null;
         foreach (var seed in Seeds)
         {
@@ -74,7 +72,7 @@ internal sealed class LimitCounter
                 continue;
             if (seed.NodeId == NodeId)
                 return seed;
-            others = seed.NodeId is null ? seed : others;
+            others = seed.NodeId is null && windowStart < SinceMs ? seed : others;
         }
         return others;
     }

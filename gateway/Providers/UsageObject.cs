@@ -11,7 +11,8 @@ internal static class UsageObject
         try
         {
             var reader = new Utf8JsonReader(json);
-            return JsonElement.TryParseValue(ref reader, out var usage) && usage is { ValueKind: JsonValueKind.Object } it ? of(it) : default;
+            using var usage = JsonDocument.ParseValue(ref reader);   // in rented memory
+            return usage.RootElement.ValueKind == JsonValueKind.Object ? of(usage.RootElement) : default;
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {

@@ -32,6 +32,10 @@ internal sealed record BeginRecord
     public required string Provider { get; init; }
     public required string Upstream { get; init; }
     public required string Route { get; init; }
+
+    /// <summary>The route's kind.</summary>
+    public string? Endpoint { get; init; }
+
     public required string Model { get; init; }
 
     /// <summary>The client's own name for the model, when an alias mapped it.</summary>

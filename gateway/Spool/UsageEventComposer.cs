@@ -29,6 +29,7 @@ internal static class UsageEventComposer
             Provider = begin.Provider,
             Upstream = begin.Upstream,
             Route = begin.Route,
+            Endpoint = begin.Endpoint,
             Model = begin.Model,
             RequestedModel = begin.RequestedModel,
             ResponseModel = outcome.ResponseModel,

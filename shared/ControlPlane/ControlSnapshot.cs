@@ -99,7 +99,10 @@ public sealed record SnapshotLimit
     /// </summary>
     public DateTimeOffset? Since { get; init; }
 
-    /// <summary>What was used, in windows that began before <see cref="Since"/>, by calls that were not counted on these counters.</summary>
+    /// <summary>
+    /// What was used by calls that were not counted on these counters: in windows that began before <see cref="Since"/> by all such calls, in
+    /// others what corrections say of calls that were; below 0 where too much was counted.
+    /// </summary>
     public IReadOnlyList<SnapshotSeed> Seeds { get; init; } = [];
 
     /// <summary>For people: <c>acme/research</c>.</summary>

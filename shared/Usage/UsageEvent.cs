@@ -60,6 +60,9 @@ public sealed record UsageEvent
 
     public required string Route { get; init; }
 
+    /// <summary>What kind of endpoint the route is, one of <c>LimitSelector.EndpointKinds</c>; absent in events of before there were several.</summary>
+    public string? Endpoint { get; init; }
+
     /// <summary>The routed model.</summary>
     public required string Model { get; init; }
 

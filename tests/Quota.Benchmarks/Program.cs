@@ -16,18 +16,28 @@ switch (args)
     case ["routes", var port, var upstream]:
         await Proxies.RoutesAsync(Number(port), upstream);
         return 0;
+    case ["answers", var port, var name]:
+        await StreamProvider.RunAsync(Number(port), name);
+        return 0;
+    case ["reading", var port, var upstream, var hides]:
+        await Proxies.ReadingAsync(Number(port), upstream, hides == "hides");
+        return 0;
     case ["hop", var port, var upstream, var redis]:
         await Proxies.HopAsync(Number(port), upstream, redis);
         return 0;
 }
 
+if (args is ["streams"])
+    return Environment.GetEnvironmentVariable(ProxyBenchmark.SpinVariable) is null ? await AgainWithoutSpinningAsync(args) : await StreamBenchmark.RunAsync();
 var options = args.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
 if (args.Length % 2 != 0 || options.Keys.Except(["--seconds", "--connections", "--only"]).Any())
 {
     Console.Error.WriteLine("""
         usage: dotnet run -c Release --project tests/Quota.Benchmarks [-- --seconds 5 --connections 1,64 --only gateway]
+               dotnet run -c Release --project tests/Quota.Benchmarks -- streams
 
         Prints what the gateway costs over bare YARP, all measured in this one run. --only: what has this in its name, beside bare YARP.
+        streams: what reading a stream costs, the first token, and 512 streams at once.
         Needs redis-server, and nginx where it is to be compared. Build with -c Release first: the gateway is started from artifacts/bin.
         """);
     return 2;

@@ -1,9 +1,17 @@
+using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
+using Quota.Gateway;
+using Quota.Gateway.Limits;
+using Quota.Gateway.Metering;
+using Quota.Gateway.Providers.OpenAi;
+using Quota.Gateway.Spool;
+using Quota.Shared.Pricing;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -41,6 +49,36 @@ internal static class Proxies
         });
     }
 
+    /// <summary>The forwarder, and each answer read for its usage as it passes, as the gateway does it: what reading alone costs.</summary>
+    /// <param name="hides">Whether the client did not ask for usage, so that the usage chunk is kept from it.</param>
+    public static Task ReadingAsync(int port, string upstream, bool hides) => RunAsync(port, builder => builder.Services.AddHttpForwarder(), app =>
+    {
+        var (forwarder, http, clock) = (app.Services.GetRequiredService<IHttpForwarder>(), Client(), new GatewayClock(TimeProvider.System));
+        app.Run(async context => await forwarder.SendAsync(context, upstream, http, ForwarderRequestConfig.Empty, new Reading(hides, clock)));
+    });
+
+    private sealed class Reading(bool hides, GatewayClock clock) : HttpTransformer
+    {
+        private static readonly BeginRecord Begin = new()
+        {
+            Id = Guid.CreateVersion7(DateTimeOffset.UnixEpoch), At = DateTimeOffset.UnixEpoch, AtSource = "redis", OrgId = "o", Org = "acme", KeyId = "k", Provider = "openai", Upstream = "openai",
+            Route = "/v1/chat/completions", Model = "gpt-4.1-nano", Stream = true, StartedAt = DateTimeOffset.UnixEpoch, InputEstimate = 9, OutputBound = 1_000_000, Counters = [],
+            Price = new ModelPrice { Provider = "openai", Model = "gpt-4.1-nano", Currency = "USD", Version = "v", Input = 1, Output = 1 },
+        };
+
+        private static readonly Hold Hold = new(Begin.Id, "o", DateTimeOffset.UnixEpoch, []);
+
+        public override async ValueTask<bool> TransformResponseAsync(HttpContext context, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+        {
+            var meter = new CallMeter(Begin, Hold, new ChatStreamUsage(hides), static (_, _, outcome) => outcome.Estimated ? throw new InvalidOperationException("usage was not read") : ValueTask.CompletedTask, clock);
+            meter.Answered(proxyResponse!);
+            var goesOn = await base.TransformResponseAsync(context, proxyResponse, cancellationToken);
+            context.Response.Headers.ContentLength = null;
+            proxyResponse!.Content = new ObservedContent(proxyResponse.Content, meter, hides, gone: null);
+            return goesOn;
+        }
+    }
+
     private static HttpMessageInvoker Client() => new(new SocketsHttpHandler
     {
         UseProxy = false, AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None, UseCookies = false, ActivityHeadersPropagator = null,
@@ -53,6 +91,7 @@ internal static class Proxies
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
         services(builder);
         var app = builder.Build();
+        app.Map("/_allocated", it => it.Run(context => context.Response.WriteAsync(GC.GetTotalAllocatedBytes(precise: true).ToString(CultureInfo.InvariantCulture))));
         pipeline(app);
         await app.RunAsync();
     }

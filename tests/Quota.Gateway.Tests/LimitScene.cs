@@ -51,7 +51,7 @@ public sealed class LimitScene : IAsyncDisposable
           models:
             gpt-4o-mini: { provider: openai, input: "1", output: "2", max_input_tokens: 128000, max_output_tokens: 16384, hidden_output: false }
             text-embedding-3-small: { provider: openai, input: "1", output: "0", max_input_tokens: 8192 }
-            claude-cached: { provider: anthropic, input: "1", cached_input: "0.1", cache_write: "1.25", cache_write_1h: "2", output: "2", max_input_tokens: 200000, max_output_tokens: 64000, hidden_output: false }
+            claude-cached: { provider: anthropic, input: "1", cached_input: "0.1", cache_write: "1.25", cache_write_1h: "2", output: "2", max_input_tokens: 200000, max_output_tokens: 64000, hidden_output: false, tool_calls: { web_search: "0.01" } }
             claude-plain: { provider: anthropic, input: "1", output: "2", max_input_tokens: 200000, max_output_tokens: 64000 }
             gemini-2.5-flash: { provider: gemini, input: "1", cached_input: "0.25", output: "2", max_input_tokens: 1048576, max_output_tokens: 65536, hidden_output: false }
             gemini-embedding-001: { provider: gemini, input: "1", output: "0", max_input_tokens: 2048 }

@@ -171,6 +171,10 @@ local function tell(fact)
   return true
 end
 
+-- What counts as used: settled here and elsewhere. Never below 0: a seed of corrections may be here before what they correct is charged,
+-- and room that this would make is not there.
+local function used_of(c, letter) return letter == 'n' and 0 or math.max(0, c.live + c.seed) end
+
 -- Levels: "token=level;token=level"; a token names node, limit and share and is told once per counter.
 local known_levels = {}
 
@@ -189,7 +193,7 @@ end
 
 local pending = {}
 local function cross(c, start, levels)
-  local list, used = levels_of(levels), c.live + c.seed
+  local list, used = levels_of(levels), used_of(c)
   if used < list.lowest then return end
   c.marks = c.marks or redis.call('HGET', c.key, 'marks') or ''
   for _, level in ipairs(list) do

@@ -22,7 +22,7 @@ function ops.extend()
     if seq <= last_seq and goal > quantity then fits = false end   -- overtaken: it says nothing about this hold any more
     if seq <= last_seq or goal < quantity then goal = quantity end
     if part.letter == 'r' then drain_as(c, part.kind) end
-    local used = part.letter == 'n' and 0 or c.live + c.seed
+    local used = used_of(c, part.letter)
     if not was_held then used = math.max(0, used - left_of(part, quantity, hold)) end
     local growth = was_held and goal - quantity or goal
     if growth > 0 and used + c.held + growth > cap then fits = false end

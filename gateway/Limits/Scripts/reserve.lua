@@ -103,7 +103,7 @@ function ops.reserve()
     for i = 1, #list do
       local spec, c, a = list[i], list[i].c, first + (i - 1) * 4
       if spec.cap and spec.may_clamp and (numbers[a + 2] > 0 or numbers[a + 3] > 0) then
-        local used = spec.letter == 'n' and 0 or c.live + c.seed
+        local used = used_of(c, spec.letter)
         out = math.min(out, largest(spec.cap - used - c.held, numbers[a], numbers[a + 1], numbers[a + 2], numbers[a + 3], out))
       end
     end
@@ -115,7 +115,7 @@ function ops.reserve()
   for i = 1, #list do
     local spec = list[i]
     local c = spec.c
-    local used, held = spec.letter == 'n' and 0 or c.live + c.seed, c.held
+    local used, held = used_of(c, spec.letter), c.held
     local quantity = worst(numbers[a], numbers[a + 1], numbers[a + 2], numbers[a + 3], out)
     if spec.cap and used + held + quantity > spec.cap then fits = false end
     if list.levels then cross(c, spec.start, spec.levels) end

@@ -45,7 +45,8 @@ internal sealed record StoredCounter(long Live, long Fraction, long Seed, bool I
 {
     public static readonly RedisValue[] Fields = ["live", "frac", "seed", "seedv", "held", "over", "t", "rem"];
 
-    public long Used => Live + Seed;
+    /// <summary>Never below 0, as the script reckons it.</summary>
+    public long Used => Math.Max(0, Live + Seed);
 
     public static StoredCounter Read(RedisValue[] values) =>
         new((long)values[0], (long)values[1], (long)values[2], !values[3].IsNull, (long)values[4], (long)values[5]);

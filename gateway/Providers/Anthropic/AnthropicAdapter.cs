@@ -11,7 +11,7 @@ internal sealed class AnthropicAdapter : IProviderAdapter
 
     public RequestReading ReadRequest(CallTarget target, ReadOnlyMemory<byte> body, IHeaderDictionary headers) => MessagesRequestReader.Read(body, headers["anthropic-beta"]);
 
-    public UsageReader ReaderFor(CallTarget target, ProviderRequest request, Upstream upstream) => request.Stream ? new MessagesStreamUsage() : new JsonUsage(json => MessagesUsage.Parse(json)?.Counts);
+    public UsageReader ReaderFor(CallTarget target, ProviderRequest request, Upstream upstream) => request.Stream ? new MessagesStreamUsage() : new MessagesJsonUsage();
 
     public RefusalAnswer Refuse(Refusal refusal) => AnthropicRefusals.Answer(refusal);
 

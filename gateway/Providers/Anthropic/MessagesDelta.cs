@@ -36,7 +36,7 @@ internal static class MessagesDelta
     /// </summary>
     public static long TextBytesOf(JsonElement block)
     {
-        var sum = block.TryGetProperty("type", out var type) && type.ValueEquals("tool_use"u8) ? FramingOfToolCall : 0;
+        var sum = block.TryGetProperty("type", out var type) && (type.ValueEquals("tool_use"u8) || type.ValueEquals("server_tool_use"u8)) ? FramingOfToolCall : 0;
         foreach (var field in (ReadOnlySpan<string>)["text", "thinking", "name", "data"])
         {
             if (block.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String)
@@ -44,6 +44,10 @@ internal static class MessagesDelta
         }
         return sum;
     }
+
+    /// <summary>Whether a block holds what a search of the web found: it is billed then, and is not when it failed, which is an object and no list.</summary>
+    public static bool IsSearch(JsonElement block) =>
+        block.TryGetProperty("type", out var type) && type.ValueEquals("web_search_tool_result"u8) && block.TryGetProperty("content", out var found) && found.ValueKind == JsonValueKind.Array;
 
     private static long StringBytes(ref Utf8JsonReader json)
     {

@@ -6,7 +6,8 @@ namespace Quota.Gateway.Providers.Anthropic;
 
 /// <summary>
 /// Reads a Messages request in one pass over its bytes: what bounds its usage. What would be billed at prices that are not metered yet
-/// (server tools, fast mode, long context, a region of one's choice) is refused by name, never guessed.
+/// (code that Anthropic runs, fast mode, long context, a region of one's choice, another model's answer), or without a bound (searches without
+/// <c>max_uses</c>), is refused by name, never guessed.
 /// </summary>
 internal ref struct MessagesRequestReader
 {
@@ -16,37 +17,37 @@ internal ref struct MessagesRequestReader
     /// <summary>And about one of its own that the client runs: bash, text editor, computer, memory.</summary>
     private const long TokensAboutClientTool = 1500;
 
-    private static readonly string[] ClientTools = ["bash_20", "text_editor_20", "computer_20", "memory_20"];   // then the rest of its version's date
     private static readonly string[] DearBetas = ["context-1m", "fast-mode", "mcp-client", "code-execution", "skills-"];
 
     private readonly ReadOnlyMemory<byte> _body;
+    private readonly string? _named;
     private Utf8JsonReader _json;
     private string? _model;
     private BodyRange _modelAt;
     private bool _stream, _hasMedia, _writesCache, _forAnHour;
     private long? _maxTokens, _thinking;
-    private long _images, _imageBytes, _inputEnd, _added;
-    private int _models, _streams, _bounds;
+    private long _images, _imageBytes, _inputEnd, _added, _searches;
+    private int _models, _streams, _bounds, _tiers;
     private Refusal? _refusal;
 
-    private MessagesRequestReader(ReadOnlyMemory<byte> body)
+    private MessagesRequestReader(ReadOnlyMemory<byte> body, string? named)
     {
-        _body = body;
+        (_body, _named) = (body, named);
         _json = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 64 });
     }
 
-    public static RequestReading Read(ReadOnlyMemory<byte> body, StringValues betas)
+    /// <param name="betas">Of the header; a body may name more of them, as on other clouds.</param>
+    /// <param name="named">The model, where the path names it: on other clouds, where Anthropic runs no tools.</param>
+    /// <param name="bound">The output bound, where it stands elsewhere.</param>
+    public static RequestReading Read(ReadOnlyMemory<byte> body, StringValues betas, string? named = null, long? bound = null) =>
+        RequestJson.Read(body, body => new MessagesRequestReader(body, named) { _maxTokens = bound }.Read(betas));
+
+    private RequestReading Read(StringValues betas)
     {
         foreach (var beta in betas)
-        {
-            if (beta is not null && Array.Find(DearBetas, beta.Contains) is { } dear)
-                return Bad("anthropic-beta", $"'{dear}' has prices that are not metered yet; leave it out.");
-        }
-        return RequestJson.Read(body, static body => new MessagesRequestReader(body).Read());
-    }
-
-    private RequestReading Read()
-    {
+            LookAtBeta(beta);
+        if (_refusal is not null)
+            return _refusal;
         if (!_json.Read() || _json.TokenType != JsonTokenType.StartObject)
             return Bad(null, "The body must be a JSON object.");
         while (_json.Read() && _json.TokenType == JsonTokenType.PropertyName)
@@ -56,14 +57,14 @@ internal ref struct MessagesRequestReader
                 return _refusal;
         }
         _json.Read();   // nothing may follow the object
-        if (_model is not { Length: > 0 })
+        if ((_named ?? _model) is not { Length: > 0 } model)
             return Bad("model", "Field required");
         if (_maxTokens is null)
             return Bad("max_tokens", "Field required");
         return new ProviderRequest
         {
-            Model = _model,
-            ModelAt = _modelAt,
+            Model = model,
+            ModelAt = _named is null ? _modelAt : null,
             Stream = _stream,
             InputBytes = _body.Length,
             AddedTokens = _added,
@@ -71,7 +72,8 @@ internal ref struct MessagesRequestReader
             MediaIsImages = !_hasMedia,
             ImageBytes = _imageBytes,
             Images = _images,
-            OutputBound = Math.Max(_maxTokens.Value, _thinking ?? 0),   // interleaved thinking may be given more than the answer
+            ToolCalls = _searches > 0 ? new Dictionary<string, long> { [MessagesTool.WebSearch] = _searches } : null,
+            OutputBound = Math.Max(_maxTokens.Value, _thinking ?? 0),   // thinking is part of max_tokens; only what is interleaved with tools may be given more
             Choices = 1,
             WritesCache = _writesCache,
             WritesCacheForAnHour = _forAnHour,
@@ -106,7 +108,9 @@ internal ref struct MessagesRequestReader
             Only("speed", "standard"u8);
         else if (_json.ValueTextEquals("inference_geo"u8))
             Only("inference_geo", "global"u8);
-        else if (_json.ValueTextEquals("mcp_servers"u8) || _json.ValueTextEquals("container"u8))
+        else if (_json.ValueTextEquals("service_tier"u8))
+            ReadTier();
+        else if (_json.ValueTextEquals("mcp_servers"u8) || _json.ValueTextEquals("container"u8) || _json.ValueTextEquals("fallbacks"u8) || _json.ValueTextEquals("compaction"u8))
         {
             var field = _json.GetString()!;
             _json.Read();
@@ -114,6 +118,10 @@ internal ref struct MessagesRequestReader
                 Refuse(field, "is billed in ways that are not metered yet; leave it out.");
             _json.Skip();
         }
+        else if (_json.ValueTextEquals("context_management"u8))
+            ReadContextManagement();
+        else if (_json.ValueTextEquals("anthropic_beta"u8))
+            ReadBetas();
         else if (_json.ValueTextEquals("metadata"u8))
             _json.Skip();
         else
@@ -124,7 +132,9 @@ internal ref struct MessagesRequestReader
     {
         _json.Read();
         Once("model", ref _models);
-        if (RequestJson.Model(_json) is { } model)
+        if (_named is not null)
+            Refuse("model", "It stands in the path; leave it out of the body.");
+        else if (RequestJson.Model(_json) is { } model)
             (_model, _modelAt) = (model, BodyRange.Of(_json));
         else
             Refuse("model", "The model's name must be a string of at most 256 characters without control characters.");
@@ -135,7 +145,10 @@ internal ref struct MessagesRequestReader
         _json.Read();
         var depth = _json.CurrentDepth;
         if (_json.TokenType != JsonTokenType.StartObject)
+        {
+            _json.Skip();
             return;
+        }
         while (_json.Read() && _json.CurrentDepth > depth)
         {
             if (_json.TokenType != JsonTokenType.PropertyName || !_json.ValueTextEquals("budget_tokens"u8))
@@ -145,30 +158,93 @@ internal ref struct MessagesRequestReader
         }
     }
 
-    /// <summary>A tool is the client's own unless its type says otherwise; Anthropic's server tools bill by the use and feed on what they find.</summary>
+    /// <summary>Anthropic asks for its <c>auto</c> or its standard tier; which it was, the answer says (docs.claude.com/en/api/service-tiers).</summary>
+    private void ReadTier()
+    {
+        _json.Read();
+        Once("service_tier", ref _tiers);
+        if (_json.TokenType != JsonTokenType.Null && !(_json.TokenType == JsonTokenType.String && (_json.ValueTextEquals("auto"u8) || _json.ValueTextEquals("standard_only"u8))))
+            Refuse("service_tier", "Input should be 'auto' or 'standard_only'");
+        _json.Skip();
+    }
+
+    /// <summary>What is summed up on the way is billed beside the usage that the answer tells (docs.claude.com/en/docs/build-with-claude/compaction); what is only cleared costs nothing.</summary>
+    private void ReadContextManagement()
+    {
+        _json.Read();
+        var depth = _json.CurrentDepth;
+        if (_json.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
+            return;
+        while (_json.Read() && _json.CurrentDepth > depth)
+        {
+            if (_json.TokenType == JsonTokenType.String && _json.GetString()!.StartsWith("compact", StringComparison.Ordinal))
+                Refuse("context_management", "Compaction is billed in ways that are not metered yet; leave it out.");
+        }
+    }
+
+    private void ReadBetas()
+    {
+        _json.Read();
+        var depth = _json.CurrentDepth;
+        if (_json.TokenType != JsonTokenType.StartArray)
+        {
+            _json.Skip();
+            return;
+        }
+        while (_json.Read() && _json.CurrentDepth > depth)
+        {
+            if (_json.TokenType == JsonTokenType.String)
+                LookAtBeta(_json.GetString());
+        }
+    }
+
+    private void LookAtBeta(string? beta)
+    {
+        if (beta is not null && Array.Find(DearBetas, beta.Contains) is { } dear)
+            Refuse("anthropic-beta", $"'{dear}' has prices that are not metered yet; leave it out.");
+    }
+
     private void ReadTools()
     {
         _json.Read();
         if (_json.TokenType != JsonTokenType.StartArray)
+        {
+            _json.Skip();
             return;
+        }
         var depth = _json.CurrentDepth;
         while (_json.Read() && _json.CurrentDepth > depth)
         {
             _added = Math.Max(_added, TokensAboutTools);
-            if (_json.TokenType != JsonTokenType.PropertyName)
-                continue;
-            LookAtCache();
-            if (_json.CurrentDepth != depth + 2 || !_json.ValueTextEquals("type"u8))
-                continue;
-            _json.Read();
-            if (_json.TokenType != JsonTokenType.String || _json.ValueTextEquals("custom"u8))
-                continue;
-            var type = _json.GetString()!;
-            if (Array.Exists(ClientTools, tool => type.StartsWith(tool, StringComparison.Ordinal)))
-                _added += TokensAboutClientTool;
-            else
-                Refuse("tools", $"'{(type.Length <= 64 ? type : type[..64])}' is a server tool, billed in ways that are not metered yet; leave it out.");
+            if (_json.TokenType == JsonTokenType.PropertyName)
+                LookAtCache();
+            if (_json.TokenType == JsonTokenType.StartObject && _json.CurrentDepth == depth + 1)
+                TakeTool();
         }
+    }
+
+    /// <summary>
+    /// Anthropic's own tools feed the model with what they find, so only its context window bounds the input; that is held for once, though the
+    /// input of each turn that they make inside the call is billed, and may be written to a cache unasked. Searches are billed each as well.
+    /// </summary>
+    private void TakeTool()
+    {
+        var (read, why) = MessagesTool.Read(_json);
+        if (read is not { } tool)
+        {
+            Refuse("tools", why!);
+            return;
+        }
+        if (tool.Kind == ToolKind.Client)
+            _added += TokensAboutClientTool;
+        if (tool.Kind is ToolKind.Custom or ToolKind.Client)
+            return;
+        if (tool.Kind == ToolKind.Other || _named is not null)
+            Refuse("tools", $"'{tool.Type}' is run by Anthropic, {(_named is null ? "and billed in ways that are not metered yet" : "which it does not do here")}; leave it out.");
+        else if (tool.Kind == ToolKind.WebSearch && tool.MaxUses is null)
+            Refuse("tools", $"'{tool.Type}' is billed by the search, and nothing bounds how often the model searches; name max_uses.");
+        _searches += tool.Kind == ToolKind.WebSearch ? tool.MaxUses ?? 0 : 0;
+        _hasMedia = _writesCache = true;
     }
 
     /// <summary>Passes over a value, looking for parts whose tokens bytes do not bound, and for what is to be cached.</summary>

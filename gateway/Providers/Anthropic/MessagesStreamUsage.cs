@@ -13,6 +13,7 @@ internal sealed class MessagesStreamUsage() : EventUsage<MessagesStreamUsage.Pro
     private byte[]? _startRaw, _deltaRaw;
     private MessagesUsage _usage;
     private bool _hasTotals;
+    private long _searches;   // seen to be billed, until a total tells
 
     internal record struct Progress : IEventProgress
     {
@@ -76,7 +77,7 @@ internal sealed class MessagesStreamUsage() : EventUsage<MessagesStreamUsage.Pro
             case "content_block_start":
                 Now.OpenBlock = it.TryGetProperty("index", out var index) && index.TryGetInt32(out var number) ? number : 0;
                 if (it.TryGetProperty("content_block", out var block) && block.ValueKind == JsonValueKind.Object)
-                    Now.TextBytes += MessagesDelta.TextBytesOf(block);
+                    Begin(block);
                 break;
             case "content_block_stop":
                 Now.OpenBlock = null;
@@ -86,6 +87,17 @@ internal sealed class MessagesStreamUsage() : EventUsage<MessagesStreamUsage.Pro
                 break;
         }
     }
+
+    private void Begin(JsonElement block)
+    {
+        Now.TextBytes += MessagesDelta.TextBytesOf(block);
+        if (!MessagesDelta.IsSearch(block))
+            return;
+        _searches++;   // billed even should the client not get to see it
+        Know();
+    }
+
+    private void Know() => InputKnown = _usage.With(new MessagesUsage { Output = 0, WebSearches = Math.Max(_searches, _usage.WebSearches ?? 0) }).Counts;
 
     private void Take(JsonElement parent, ref byte[]? raw, bool isTotal)
     {
@@ -97,7 +109,8 @@ internal sealed class MessagesStreamUsage() : EventUsage<MessagesStreamUsage.Pro
         raw = text;
         _usage = _usage.With(numbers);
         _hasTotals |= isTotal && numbers.Output is not null;
-        InputKnown = _usage.With(new MessagesUsage { Output = 0 }).Counts;
+        ServiceTier = _usage.ServiceTier;
+        Know();
         if (!_hasTotals)
             return;
         Usage = _usage.Counts;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Quota.Gateway.Providers.Anthropic;
 
 namespace Quota.Gateway.Providers.Bedrock;
 
@@ -9,10 +10,11 @@ namespace Quota.Gateway.Providers.Bedrock;
 internal static class AdditionalFields
 {
     private const string Name = "additionalModelRequestFields";
+    private const string AnyModel = "-";   // the path names it, and these fields are read the same for all
 
     /// <summary>What they ask for, its <see cref="ProviderRequest.OutputBound"/> being that of thinking, or 1.</summary>
     /// <param name="json">Stands on the object; afterwards on its end.</param>
-    public static RequestReading Read(ReadOnlySpan<byte> body, ref Utf8JsonReader json)
+    public static RequestReading Read(ReadOnlyMemory<byte> body, ref Utf8JsonReader json)
     {
         var (start, depth) = ((int)json.TokenStartIndex, json.CurrentDepth);
         if (json.TokenType != JsonTokenType.StartObject)
@@ -22,7 +24,7 @@ internal static class AdditionalFields
             if (json.TokenType == JsonTokenType.PropertyName && json.GetString() is { } name && IsBound(name, json.CurrentDepth - depth))
                 return new Refusal.BadRequest($"{Name}.{name}", "It would pass by inferenceConfig.maxTokens; name the bound there, and ask for one answer.");
         }
-        var reading = AnthropicBody.Read(body[start..(int)json.BytesConsumed], default, ",\"max_tokens\":1"u8);
+        var reading = MessagesRequestReader.Read(body[start..(int)json.BytesConsumed], default, AnyModel, bound: 1);
         return reading.Refusal is Refusal.BadRequest it ? it with { Parameter = it.Parameter is null ? Name : $"{Name}.{it.Parameter}" } : reading;
     }
 

@@ -45,11 +45,24 @@ internal sealed class AnswerUsage(bool isEmbedding) : UsageReader
             return;
         IsComplete = true;
         ResponseModel = ModelName.Parse(_scanner.Value("model"));
-        ServiceTier = BedrockTier.Served(BedrockTier.Word(Value("serviceTier"), "type"), BedrockTier.Word(Value("performanceConfig"), "latency")) ?? ServiceTier;
+        ServiceTier = BedrockTier.Served(Word("serviceTier", "type"), Word("performanceConfig", "latency")) ?? ServiceTier;
         if (_scanner.Value("usage") is { } raw && (BedrockUsage.Parse(raw) ?? MessagesUsage.Parse(raw)?.Counts ?? ChatUsage.Parse(raw)) is { } usage)
             (Usage, UsageRaw) = (usage, raw);
         else if (Usage is null)
             Take([Count("inputTextTokenCount") ?? Count("prompt_token_count"), isEmbedding ? 0 : Count("generation_token_count"), null, null]);   // Titan's embeddings, Llama
+    }
+
+    /// <summary>A word in an object; null also for text that cannot be read.</summary>
+    private string? Word(string name, string field)
+    {
+        try
+        {
+            return BedrockTier.Word(Value(name), field);
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Counts in the order of <see cref="Names"/>; without input or output they say nothing.</summary>

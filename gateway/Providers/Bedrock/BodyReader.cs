@@ -160,7 +160,7 @@ internal ref struct BodyReader
         _json.Read();
         if (_json.TokenType == JsonTokenType.Null)
             return;
-        var (additional, refusal) = AdditionalFields.Read(_body.Span, ref _json);
+        var (additional, refusal) = AdditionalFields.Read(_body, ref _json);
         if (additional is null)
         {
             _refusal ??= refusal;

@@ -1,3 +1,5 @@
+using Quota.Gateway.Providers.Anthropic;
+
 namespace Quota.Gateway.Providers.Bedrock;
 
 /// <summary>What any call of Bedrock Runtime asks for: the model stands in the path, some of it in headers, and the body is Converse's or the model's own.</summary>
@@ -29,12 +31,16 @@ internal static class RequestReader
         return model.Contains("anthropic.", StringComparison.Ordinal) || fields.Value("anthropic_version") is not null;
     }
 
+    /// <summary>
+    /// Anthropic's grammar as Bedrock takes it (docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html): the model
+    /// stands in the path, betas stand in <c>anthropic_beta</c>. The rest is read, and refused, as Anthropic's own.
+    /// </summary>
     private static RequestReading ReadAnthropic(string model, bool streams, ReadOnlyMemory<byte> body, IHeaderDictionary headers)
     {
-        var (request, refusal) = AnthropicBody.Read(body.Span, headers["anthropic-beta"]);
+        var (request, refusal) = MessagesRequestReader.Read(body, headers["anthropic-beta"], model);
         var tier = BedrockTier.Of(null, null, headers);
         if (request is null || tier.Refusal is not null)
             return new RequestReading(null, refusal ?? tier.Refusal);
-        return request with { Model = model, ModelAt = null, Stream = streams, InputBytes = body.Length, ServiceTier = tier.Tier, Body = new SplicedBody(body) };
+        return request with { Stream = streams, ServiceTier = tier.Tier };
     }
 }

@@ -19,7 +19,8 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
     /// <summary>It does not, and is not worth keeping until it does: it will not be read.</summary>
     protected const int Unreadable = -2;
 
-    private readonly ArrayBufferWriter<byte> _partial = new(256);
+    private byte[] _partial = [];   // rented while an event is in progress
+    private int _length;
     private int _out;   // so many bytes of the event in progress are with the client already
     private bool _passes;   // the event in progress passes unread
     private long _unreadBefore;
@@ -34,7 +35,7 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
     public bool WasPartlyOut { get; private set; }
 
     /// <summary>What has come of the event in progress.</summary>
-    public ReadOnlySpan<byte> Rest => _partial.WrittenSpan;
+    public ReadOnlySpan<byte> Rest => _partial.AsSpan(0, _length);
 
     /// <summary>Sees the next bytes. Without <paramref name="kept"/> the client gets them whatever they are.</summary>
     public void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
@@ -62,8 +63,8 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
         _unreadBefore = UnreadBytes;
         if (Rest.IsEmpty)
             return EventStep.More;
-        Pass(_partial.WrittenSpan, kept);
-        _partial.ResetWrittenCount();
+        Pass(Rest, kept);
+        GiveBack();
         return EventStep.Whole;
     }
 
@@ -89,7 +90,7 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
     {
         var end = EndIn(data);
         taken = end >= 0 ? end : data.Length;
-        if (!_passes && (end == Unreadable || _partial.WrittenCount + taken > MaxEventBytes))
+        if (!_passes && (end == Unreadable || _length + taken > MaxEventBytes))
         {
             WasPartlyOut = passesUnread || _out > 0;
             if (!WasPartlyOut)
@@ -105,9 +106,9 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
 
     private void LetPass(IBufferWriter<byte>? kept)
     {
-        kept?.Write(_partial.WrittenSpan[_out..]);
-        UnreadBytes += _partial.WrittenCount;
-        _partial.ResetWrittenCount();
+        kept?.Write(Rest[_out..]);
+        UnreadBytes += _length;
+        GiveBack();
         _passes = true;
     }
 
@@ -119,9 +120,9 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
             UnreadBytes += data.Length;
             return;
         }
-        _partial.Write(data);
+        Append(data);
         if (kept is null)
-            _out = _partial.WrittenCount;
+            _out = _length;
     }
 
     private void Take(ReadOnlySpan<byte> last, IBufferWriter<byte>? kept)
@@ -133,14 +134,14 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
             (_passes, _out, WasPartlyOut) = (false, 0, true);
             return;
         }
-        if (_partial.WrittenCount == 0)
+        if (_length == 0)
         {
             Pass(last, kept);
             return;
         }
-        _partial.Write(last);
-        Pass(_partial.WrittenSpan, kept);
-        _partial.ResetWrittenCount();
+        Append(last);
+        Pass(Rest, kept);
+        GiveBack();
     }
 
     private void Pass(ReadOnlySpan<byte> whole, IBufferWriter<byte>? kept)
@@ -151,5 +152,31 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
         if (!isRead || piece.IsNothing || onEvent(piece) || WasPartlyOut)
             kept?.Write(whole[_out..]);
         _out = 0;
+    }
+
+    private void Append(ReadOnlySpan<byte> data)
+    {
+        if (_partial.Length < _length + data.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(1024, Math.Max(_length + data.Length, 2 * _partial.Length)));
+            Rest.CopyTo(larger);
+            GiveBackBuffer();
+            _partial = larger;
+        }
+        data.CopyTo(_partial.AsSpan(_length));
+        _length += data.Length;
+    }
+
+    private void GiveBack()
+    {
+        _length = 0;
+        GiveBackBuffer();
+    }
+
+    private void GiveBackBuffer()
+    {
+        if (_partial.Length > 0)
+            ArrayPool<byte>.Shared.Return(_partial);
+        _partial = [];
     }
 }

@@ -8,6 +8,8 @@ internal sealed class SseEventReader(EventReader.OnEvent onEvent) : EventReader(
 {
     private At _at;
     private bool _hasBegun;
+    private int _lines;   // of the event in progress
+    private bool _wasOneLine;   // the event that just ended: with what it says, and the blank one
 
     /// <summary>Where the next byte stands.</summary>
     private enum At
@@ -37,8 +39,17 @@ internal sealed class SseEventReader(EventReader.OnEvent onEvent) : EventReader(
                         return NotYet;
                     i += end + 1;
                     _at = data[i - 1] == '\n' ? At.NewLine : At.Return;
+                    _lines++;
+                    if (_at == At.NewLine && i < data.Length && data[i] == '\n')   // nearly every event ends so
+                    {
+                        (_at, _wasOneLine, _lines) = (At.Line, _lines == 1, 0);
+                        return i + 1;
+                    }
                     break;
-                case At.NewLine when !isLineFeed:
+                case At.NewLine when isLineFeed:
+                    (_at, _wasOneLine, _lines) = (At.Line, _lines == 1, 0);
+                    return i + 1;
+                case At.NewLine:
                     _at = data[i] == '\r' ? At.BlankReturn : At.Line;
                     i++;
                     break;
@@ -50,10 +61,10 @@ internal sealed class SseEventReader(EventReader.OnEvent onEvent) : EventReader(
                     _at = At.Line;
                     break;
                 case At.Return:
-                    _at = At.Line;
+                    (_at, _wasOneLine, _lines) = (At.Line, false, 0);
                     return i + 1 < data.Length && data[i + 1] == '\n' ? i + 2 : i + 1;
-                default:
-                    _at = At.Line;
+                default:   // BlankReturn
+                    (_at, _wasOneLine, _lines) = (At.Line, false, 0);
                     return isLineFeed ? i + 1 : i;
             }
         }
@@ -65,6 +76,13 @@ internal sealed class SseEventReader(EventReader.OnEvent onEvent) : EventReader(
         if (!_hasBegun && whole.StartsWith("\uFEFF"u8))
             whole = whole[3..];
         _hasBegun = true;
+        var isOneLine = _wasOneLine;
+        _wasOneLine = false;
+        if (isOneLine && whole.StartsWith("data: "u8) && whole.EndsWith("\n\n"u8) && whole[^3] != '\r')
+        {
+            piece = new EventPiece(default, whole[6..^2]);
+            return true;
+        }
         ReadOnlySpan<byte> name = default, data = default;
         byte[]? joined = null;
         var hasData = false;

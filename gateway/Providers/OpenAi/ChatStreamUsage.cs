@@ -15,6 +15,7 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
     private readonly OpenAiLike _like = like ?? OpenAiLike.Of("openai");
     private readonly ArrayBufferWriter<byte> _lastChunk = new();   // only of streams that may be cut: what an ending is modelled on
     private bool _keepsLastChunk;
+    private ChatChunkShape _shape;
 
     /// <summary>A bit for each choice.</summary>
     internal record struct Progress : IEventProgress
@@ -61,6 +62,12 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
     protected override bool OnEvent(EventPiece piece)
     {
         var data = piece.Data;
+        if (choices == 1 && !_keepsLastChunk && _shape.TryText(data, out var text))
+        {
+            Text?.Add(text);
+            (Now.TextBytes, Now.TextEvents) = (Now.TextBytes + text.Length, Now.TextEvents + (text.IsEmpty ? 0 : 1));
+            return true;
+        }
         if (data.SequenceEqual("[DONE]"u8))
         {
             IsComplete = true;
@@ -70,12 +77,14 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
         ServiceTier ??= FindText(data, "\"service_tier\":"u8);
         if (ChatDelta.TextBytes(data, out var hasDelta, Text) is > 0 and var bytes)
             (Now.TextBytes, Now.TextEvents) = (Now.TextBytes + bytes, Now.TextEvents + 1);
+        var hasFinish = false;
         if (choices > 1)
             ChatDelta.ReadChoices(data, choices, ref Now.Begun, ref Now.Finished);
         else
         {
             Now.Begun |= hasDelta ? UInt128.One : 0;
-            Now.Finished |= ChatDelta.HasFinish(data) ? UInt128.One : 0;
+            hasFinish = ChatDelta.HasFinish(data);
+            Now.Finished |= hasFinish ? UInt128.One : 0;
         }
         if (_keepsLastChunk && hasDelta)
         {
@@ -83,7 +92,11 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
             _lastChunk.Write(data);
         }
         if (!HoldsUsage(data))
+        {
+            if (hasDelta && !hasFinish && choices == 1)
+                _shape.Learn(data);
             return true;
+        }
         var isShown = ReadUsage(data);
         if (toolCalls is not null && Usage is { ToolCalls: null } counts)
             Usage = counts with { ToolCalls = toolCalls };
@@ -118,32 +131,66 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
         return false;
     }
 
-    private JsonElement? UsageOf(JsonElement chunk)
-    {
-        if (chunk.TryGetProperty("usage", out var usage) && usage.ValueKind == JsonValueKind.Object)
-            return usage;
-        return _like.UsageInside is { } inside && chunk.TryGetProperty(inside, out var around) && around.ValueKind == JsonValueKind.Object
-            && around.TryGetProperty("usage", out usage) && usage.ValueKind == JsonValueKind.Object ? usage : null;
-    }
-
     private bool ReadUsage(ReadOnlySpan<byte> data)
     {
         try
         {
-            var reader = new Utf8JsonReader(data);
-            if (!JsonElement.TryParseValue(ref reader, out var parsed) || parsed is not { ValueKind: JsonValueKind.Object } chunk
-                || UsageOf(chunk) is not { } usage)
+            var (usage, isUsageChunk) = UsageIn(data);
+            if (usage is not { } at)
                 return true;
-            var raw = System.Text.Encoding.UTF8.GetBytes(usage.GetRawText());
-            if (raw.Length <= JsonFieldScanner.MaxValueBytes && _like.Usage(raw) is { } counts)
+            if (at.Length > JsonFieldScanner.MaxValueBytes)
+                return !(hidesUsage && isUsageChunk);
+            var raw = data.Slice(at.At, at.Length).ToArray();
+            if (_like.Usage(raw) is { } counts)
                 (Usage, UsageRaw, ProviderCost) = (counts, raw, _like.Cost?.Invoke(raw) ?? ProviderCost);   // a later one replaces an earlier one: some send running totals
-            var isUsageChunk = chunk.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array && choices.GetArrayLength() == 0;
             return !(hidesUsage && isUsageChunk);
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {
             return true;
         }
+    }
+
+    /// <summary>Where a chunk's usage stands, at its root or else inside of what a copy of OpenAI puts around it, and whether the chunk is of nothing else.</summary>
+    private (BodyRange? Usage, bool IsUsageChunk) UsageIn(ReadOnlySpan<byte> data)
+    {
+        BodyRange? usage = null, inside = null;
+        var isUsageChunk = false;
+        var json = new Utf8JsonReader(data);
+        json.Read();
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            var (isUsage, isChoices, isAround) = (json.ValueTextEquals("usage"u8), json.ValueTextEquals("choices"u8), _like.UsageInside is { } around && json.ValueTextEquals(around));
+            json.Read();
+            if (isChoices)
+            {
+                var first = json;
+                isUsageChunk = json.TokenType == JsonTokenType.StartArray && first.Read() && first.TokenType == JsonTokenType.EndArray;
+            }
+            if (isAround && json.TokenType == JsonTokenType.StartObject)
+                inside = UsageInside(json) ?? inside;
+            var start = (int)json.TokenStartIndex;
+            var isObject = json.TokenType == JsonTokenType.StartObject;
+            json.Skip();
+            if (isUsage)
+                usage = isObject ? new BodyRange(start, (int)json.BytesConsumed - start) : null;
+        }
+        return (usage ?? inside, isUsageChunk);
+    }
+
+    private static BodyRange? UsageInside(Utf8JsonReader json)
+    {
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            var isUsage = json.ValueTextEquals("usage"u8);
+            json.Read();
+            var start = (int)json.TokenStartIndex;
+            var isObject = json.TokenType == JsonTokenType.StartObject;
+            json.Skip();
+            if (isUsage && isObject)
+                return new BodyRange(start, (int)json.BytesConsumed - start);
+        }
+        return null;
     }
 
     /// <summary>A field's short text, such as the model's name; it stands before any text that could hold the same bytes, and quotes in text are escaped anyway.</summary>

@@ -19,13 +19,10 @@ internal static class ResponsesEnding
             json.WriteString("type", "response.incomplete");
             json.WriteNumber("sequence_number", sequence);
             json.WriteStartObject("response");
-            if (created is not null)
+            if (created is not null && Kept(created) is { } kept)
             {
-                foreach (var field in JsonElement.Parse(created).EnumerateObject())
-                {
-                    if (field.Name is not ("status" or "incomplete_details" or "usage"))
-                        field.WriteTo(json);
-                }
+                foreach (var field in JsonElement.Parse(kept).EnumerateObject())
+                    field.WriteTo(json);
             }
             else
             {
@@ -44,6 +41,26 @@ internal static class ResponsesEnding
             json.WriteEndObject();
         }
         output.Write("\n\n"u8);
+    }
+
+    /// <summary>What of the beginning stands in the end, too; null when it holds text that cannot be read.</summary>
+    private static byte[]? Kept(byte[] created)
+    {
+        try
+        {
+            return JsonText.Of(json =>
+            {
+                foreach (var field in JsonElement.Parse(created).EnumerateObject())
+                {
+                    if (field.Name is not ("status" or "incomplete_details" or "usage"))
+                        field.WriteTo(json);
+                }
+            });
+        }
+        catch (Exception problem) when (problem is JsonException or InvalidOperationException or ArgumentException)
+        {
+            return null;
+        }
     }
 
     private static void WriteUsage(Utf8JsonWriter json, UsageCounts counted)

@@ -59,7 +59,7 @@ internal sealed class ResponsesStreamUsage() : EventUsage<ResponsesStreamUsage.P
                 delta = json.ValueSpan.Length;
                 Text?.Add(json.ValueSpan);
             }
-            else if (isSequence && json.TokenType == JsonTokenType.Number && json.TryGetInt64(out var number))
+            else if (isSequence && json.TokenType == JsonTokenType.Number && json.TryGetInt64(out var number) && number is >= 0 and < int.MaxValue)
                 _sequence = number;
             var begin = (int)json.TokenStartIndex;
             json.Skip();

@@ -156,7 +156,8 @@ public sealed class SeedTests : IAsyncLifetime
     {
         var windows = Windows(snapshot);
         var expected = snapshot.Limits.ToDictionary(limit => limit.Code, limit => NodesOf(limit, snapshot)
-            .Select(node => (node.Id, Used: Sum(limit, node, windows[limit.Code], events))).Where(node => node.Used > 0).OrderBy(node => node.Id, StringComparer.Ordinal).ToList());
+            .Select(node => (node.Id, Used: Sum(limit, node, windows[limit.Code], events))).Where(node => node.Used is not null)
+            .Select(node => (node.Id, node.Used!.Value)).OrderBy(node => node.Id, StringComparer.Ordinal).ToList());
         var last = await _app.SnapshotAsync(one => one.Limits.All(limit => Shown(limit).SequenceEqual(expected[limit.Code])), TimeSpan.FromSeconds(20));
         foreach (var limit in last.Limits)
         {
@@ -169,8 +170,8 @@ public sealed class SeedTests : IAsyncLifetime
             limit.Seeds.Where(seed => seed.NodeId is not null).Select(seed => (seed.NodeId!, seed.Used)).OrderBy(seed => seed.Item1, StringComparer.Ordinal);
     }
 
-    /// <summary>By hand, as the protocol says it: in the window, of the node, selected, and not counted yet.</summary>
-    private static long Sum(SnapshotLimit limit, (string Id, Func<UsageEvent, bool> Is) node, long start, IReadOnlyList<UsageEvent> events)
+    /// <summary>By hand, as the protocol says it: in the window, of the node, selected, and not counted yet. Null when there are no such events.</summary>
+    private static long? Sum(SnapshotLimit limit, (string Id, Func<UsageEvent, bool> Is) node, long start, IReadOnlyList<UsageEvent> events)
     {
         var (terms, selector) = (limit.Terms, limit.Terms.Selector ?? new LimitSelector());
         var counter = Counter(limit, node.Id, start);
@@ -180,8 +181,8 @@ public sealed class SeedTests : IAsyncLifetime
             && (selector.Environments.Count == 0 || selector.Environments.Contains(one.Environment))
             && (selector.Endpoints.Count == 0 || selector.Endpoints.Contains(one.Route == "/v1/chat/completions" ? "chat" : "other"))
             && selector.Tags.All(tag => one.Tags?.TryGetValue(tag.Key, out var value) == true && value == tag.Value)
-            && (!terms.IsMoney || one.Currency == terms.Currency));
-        return (long)decimal.Floor(matching.Sum(one => terms.Meter switch
+            && (!terms.IsMoney || one.Currency == terms.Currency)).ToList();
+        return matching.Count == 0 ? null : (long)decimal.Floor(matching.Sum(one => terms.Meter switch
         {
             "requests" => one.Usage.Requests,
             "input_tokens" => one.Usage.InputTokens,

@@ -34,6 +34,23 @@ public sealed class CorrectedUsageTests
         invoice.At("invoice.total_amount_cents").ShouldBe("741");
     }
 
+    [Fact]
+    public async Task A_sum_below_0_is_shown_as_it_is_and_owes_nothing()
+    {
+        await using var scene = await MoneyScene.StartAsync();
+        await SubscribeAsync(scene);
+        var alone = Event("2031-03-10T12:00:00Z", input: -600, output: 20) with { Corrects = SomeUsage.Event(DateTimeOffset.UnixEpoch).Id };
+        (await scene.App.ShipAsync(SomeUsage.Batch([SomeUsage.Text(alone)]))).ShouldAllBe(result => result.Status == ShipStatus.Accepted);
+        await scene.MoveClockAsync("2031-04-01T00:00:00Z");
+
+        var invoice = (await scene.InvoicesAsync()).ShouldHaveSingleItem();
+        invoice.At("invoice.fees.0.units").ShouldBe("-600");
+        invoice.At("invoice.fees.0.events_count").ShouldBe("0", "a correction is no call");
+        invoice.At("invoice.fees.0.precise_amount").ShouldBe("0");
+        invoice.At("invoice.fees.0.precise_unit_amount").ShouldBe("0");
+        invoice.At("invoice.total_amount_cents").ShouldBe("20", "the 20 tokens of output, with nothing taken off for the 600 of input");
+    }
+
     private static UsageEvent Event(string at, long input, long output) =>
         SomeUsage.Event(DateTimeOffset.Parse(at, CultureInfo.InvariantCulture), input, output, Subscription) with { Org = MoneyScene.Customer };
 

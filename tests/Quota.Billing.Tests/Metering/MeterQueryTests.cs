@@ -60,6 +60,30 @@ public sealed class MeterQueryTests(SharedBillingApp shared) : IClassFixture<Sha
     }
 
     [Fact]
+    public async Task A_correction_changes_sums_and_is_no_call()
+    {
+        var estimate = SomeUsage.Event(From, input: 40, subscription: "put-right") with { Org = "unknown" };
+        var correction = SomeUsage.Event(From, input: -15, subscription: "put-right") with { Org = "unknown", Corrects = estimate.Id };
+        await _app.ShipAsync(SomeUsage.Batch(new[] { estimate, correction }.Select(SomeUsage.Text)));
+        await using var connection = await _app.OpenAsync();
+        (await Query.ReadAsync(connection, "put-right", Customer, "llm.request", "sum_agg", "input_tokens", From, To)).ShouldBe(new Quantity(25, 1));
+        (await Query.ReadAsync(connection, "put-right", Customer, "llm.request", "count_agg", null, From, To)).ShouldBe(new Quantity(1, 1));
+    }
+
+    [Fact]
+    public async Task What_the_API_posts_is_a_call_whatever_its_properties_are_called()
+    {
+        (await _app.PostAsync("/api/v1/events", new
+        {
+            @event = new
+            {
+                transaction_id = "own-word", external_subscription_id = "own-word", code = "units", timestamp = From.ToUnixTimeSeconds(), properties = new { corrects = "spelling", n = 3 },
+            },
+        })).ShouldBe(200);
+        (await ReadAsync("own-word", "count_agg")).ShouldBe(new Quantity(1, 1));
+    }
+
+    [Fact]
     public async Task A_key_that_names_anothers_subscription_adds_nothing_to_it()
     {
         var caller = (await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "acme" } })).ShouldBe(200);

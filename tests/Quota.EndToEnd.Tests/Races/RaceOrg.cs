@@ -36,7 +36,9 @@ internal sealed record RaceLimit(string Node, string Meter, decimal Amount, stri
 internal sealed class RaceOrg
 {
     public const string Name = "acme", Spend = "spend", Tokens = "total_tokens", Requests = "requests", Concurrency = "concurrency";
-    public const string Model = "gpt-4o-mini";
+
+    /// <summary>Without a public tokenizer, so that its bytes alone bound a call's input and a test can tell what fits.</summary>
+    public const string Model = "gpt-race";
 
     /// <summary>Nano-units of a token: both have fractions, which no sum may lose.</summary>
     public const decimal NanosPerInput = 37.5m, NanosPerOutput = 612.5m;

@@ -221,6 +221,18 @@ public sealed class LimitCompilerTests
     }
 
     [Fact]
+    public void A_window_that_was_counted_from_its_start_has_its_own_seed_and_nobody_elses()
+    {
+        var limit = Limit("a", "acme");
+        var counter = Plan(Compile(limit), Ada)[0];
+        var start = counter.WindowsAt(Now).Start;
+        var (own, others) = (new SnapshotSeed(limit.NodeId, start, -30, 3), new SnapshotSeed(null, start, 0, 2));
+        Plan(Compile(limit with { Seeds = [others, own] }), Ada)[0].SeedOf(start).ShouldBe(own, "corrections of calls that were counted");
+        Plan(Compile(limit with { Seeds = [others] }), Ada)[0].SeedOf(start).ShouldBeNull("0 is what it begins with");
+        Plan(Compile(limit with { Seeds = [others], Since = DateTimeOffset.FromUnixTimeMilliseconds(start + 1) }), Ada)[0].SeedOf(start).ShouldBe(others);
+    }
+
+    [Fact]
     public void Windows_are_in_the_orgs_zone_unless_they_name_their_own()
     {
         var state = Compile([Ada], "Asia/Kathmandu", Limit("a", "acme"), Limit("b", "acme", window: new LimitWindow { Kind = "month", Timezone = "America/New_York" }));

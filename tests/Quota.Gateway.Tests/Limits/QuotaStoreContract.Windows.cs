@@ -68,4 +68,30 @@ public abstract partial class QuotaStoreContract
         await SettleAsync(hold, 60);
         (await StandingAsync(counter)).ShouldBe((1010, 0));
     }
+
+    [Fact]
+    public async Task A7_a_seed_below_0_gives_back_what_was_counted_too_much()
+    {
+        var counter = Some.Counter(_org, new LimitTerms { Meter = Meters.TotalTokens, Amount = 1000, Window = new LimitWindow { Kind = "year" } });
+        var (id, ends) = (counter.WindowsAt(Store.NowMs).Current, counter.WindowsAt(Store.NowMs).Middle);
+        await SettleAsync(await HoldAsync([counter], Some.Id(), 800), 800);
+        (await Store.SeedAsync(_org, id, -300, 2, ends)).ShouldBeTrue();   // 300 of the 800 were an estimate, corrected since
+        (await StandingAsync(counter)).ShouldBe((500, 0));
+        (await ReserveAsync(Store, [counter], Some.Id(), 501)).Outcome.ShouldBe(StoreOutcome.Refused);
+        await SettleAsync(await HoldAsync([counter], Some.Id(), 500), 400);
+        (await Store.SeedAsync(_org, id, 0, 3, ends)).ShouldBeTrue();
+        (await StandingAsync(counter)).ShouldBe((1200, 0), "absolute: what the seed gave back is counted again");
+    }
+
+    [Fact]
+    public async Task A7_a_seed_below_0_never_makes_room_beyond_the_amount()
+    {
+        var counter = Some.Counter(_org, new LimitTerms { Meter = Meters.TotalTokens, Amount = 1000, Window = new LimitWindow { Kind = "year" } });
+        var (id, ends) = (counter.WindowsAt(Store.NowMs).Current, counter.WindowsAt(Store.NowMs).Middle);
+        (await Store.SeedAsync(_org, id, -300, 2, ends)).ShouldBeTrue();   // the correction is here before what it corrects
+        (await StandingAsync(counter)).ShouldBe((0, 0));
+        (await ReserveAsync(Store, [counter], Some.Id(), 1001)).Outcome.ShouldBe(StoreOutcome.Refused);
+        await SettleAsync(await HoldAsync([counter], Some.Id(), 1000), 1000);
+        (await StandingAsync(counter)).ShouldBe((700, 0));
+    }
 }

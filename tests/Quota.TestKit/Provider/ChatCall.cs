@@ -40,6 +40,9 @@ internal sealed class ChatCall
     /// <inheritdoc cref="ImageTokens"/>
     public int AudioTokens { get; set; }
 
+    /// <summary>Searches of the web that the stand-in makes: as many as it may, of Messages only.</summary>
+    public int WebSearches { get; set; }
+
     /// <summary>Pictures to be made.</summary>
     public int Images { get; set; }
 

@@ -14,10 +14,12 @@ internal sealed class MessagesAnswer(ChatCall call, string id, PipeWriter output
     private string InputCounts => string.Create(CultureInfo.InvariantCulture,
         $"\"input_tokens\":{Call.PlainInputTokens},\"cache_creation_input_tokens\":{Call.CacheWriteTokens},\"cache_read_input_tokens\":{Call.CachedInputTokens}");
 
+    private string Searches => Call.WebSearches == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $$""","server_tool_use":{"web_search_requests":{{Call.WebSearches}},"web_fetch_requests":0}""");
+
     /// <inheritdoc/>
     public override byte[] Json() => Whole(
         Head("""[{"type":"text","text":" """.TrimEnd()),
-        "\"}]," + Stop($"\"{StopReason}\"") + Usage(Call.OutputTokens) + "}");
+        "\"}]," + Stop($"\"{StopReason}\"") + Usage(Call.OutputTokens, Searches) + "}");
 
     /// <summary>The empty message with what the input counts, the opened text block, and a ping, as Anthropic sends them.</summary>
     public override void WriteStart()
@@ -44,7 +46,7 @@ internal sealed class MessagesAnswer(ChatCall call, string id, PipeWriter output
     {
         Write("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"u8);
         var usage = Call.Fault == ProviderFault.NoUsage ? ""
-            : string.Create(CultureInfo.InvariantCulture, $$""","usage":{{{InputCounts}},"output_tokens":{{Call.OutputTokens}}}""");
+            : string.Create(CultureInfo.InvariantCulture, $$""","usage":{{{InputCounts}},"output_tokens":{{Call.OutputTokens}}{{Searches}}}""");
         Write("event: message_delta\n"u8);
         Write(Encoding.ASCII.GetBytes($$$"""data: {"type":"message_delta","delta":{{{{Stop($"\"{StopReason}\"")}}}}{{{usage}}}}""" + "\n\n"));
         Write("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"u8);
@@ -55,7 +57,7 @@ internal sealed class MessagesAnswer(ChatCall call, string id, PipeWriter output
     private string Head(string content) =>
         $$"""{"id":"{{id}}","type":"message","role":"assistant","model":"{{JavaScriptEncoder.Default.Encode(Call.Model)}}","content":""" + content;
 
-    private string Usage(int outputTokens) => Call.Fault == ProviderFault.NoUsage ? "" : string.Create(CultureInfo.InvariantCulture,
+    private string Usage(int outputTokens, string more = "") => Call.Fault == ProviderFault.NoUsage ? "" : string.Create(CultureInfo.InvariantCulture,
         $",\"usage\":{{{InputCounts},\"cache_creation\":{{\"ephemeral_5m_input_tokens\":{Call.CacheWriteTokens - Call.CacheWrite1hTokens},"
-        + $"\"ephemeral_1h_input_tokens\":{Call.CacheWrite1hTokens}}},\"output_tokens\":{outputTokens},\"service_tier\":\"standard\"}}");
+        + $"\"ephemeral_1h_input_tokens\":{Call.CacheWrite1hTokens}}},\"output_tokens\":{outputTokens},\"service_tier\":\"standard\"{more}}}");
 }

@@ -6,7 +6,7 @@ namespace Quota.TestKit;
 /// <summary>
 /// Reads the body of a Messages request. Input tokens are the words of the system prompt and of every message: strings, text blocks,
 /// and what lies in the content of other blocks, such as results of tools. The words of a block with <c>cache_control</c> are written
-/// to the cache; what <c>cached:n</c> asks for is read from it, on top of the words that were sent.
+/// to the cache; what <c>cached:n</c> asks for is read from it, on top of the words that were sent. What searches find has no words.
 /// </summary>
 internal static class MessagesReader
 {
@@ -40,6 +40,8 @@ internal static class MessagesReader
             call.Complaint ??= "messages: Field required";
         if (needsBound)
             ReadBound(root, call);
+        if (root.TryGetProperty("tools", out var tools))
+            ReadTools(tools, call);
         if (call.Model.Length == 0)
             call.Complaint ??= "model: Field required";
         call.CachedInputTokens = call.Cached;
@@ -56,6 +58,16 @@ internal static class MessagesReader
             call.Complaint ??= "max_tokens: must be greater than or equal to 1";
         else
             call.Bound = bound;
+    }
+
+    /// <summary>Where it may search the web, it does so as often as it may.</summary>
+    private static void ReadTools(JsonElement tools, ChatCall call)
+    {
+        foreach (var tool in tools.EnumerateArray())
+        {
+            if (tool.TryGetProperty("type", out var type) && Text(type).StartsWith("web_search_", StringComparison.Ordinal))
+                call.WebSearches += tool.TryGetProperty("max_uses", out var most) ? most.GetInt32() : 1;
+        }
     }
 
     private static void ReadMessages(JsonElement messages, ChatCall call)

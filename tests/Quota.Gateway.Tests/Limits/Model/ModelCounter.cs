@@ -35,7 +35,7 @@ internal sealed class ModelCounter(string id, char letter, bool isForever)
     /// <summary>What settled use alone would have left of a rate: the level without provisional charges.</summary>
     public decimal SettledLevel { get; set; }
 
-    public long Used => letter == 'n' ? 0 : (long)decimal.Floor(Live) + Seed;
+    public long Used => letter == 'n' ? 0 : Math.Max(0, (long)decimal.Floor(Live) + Seed);
 
     /// <summary>Answers the whole units added. Rates count whole units, what runs at once counts nothing.</summary>
     public long Add(decimal amount)

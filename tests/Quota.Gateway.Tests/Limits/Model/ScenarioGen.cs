@@ -76,7 +76,7 @@ internal static class ScenarioGen
         (12, Gen.Select(Gateway, Request, Gen.OneOf(50, 100, 110, 120, 150, 300), Gen.Frequency((2, false), (1, true)), (gateway, request, percent, old) => (Step)new Step.Extend(gateway, request, percent, old))),
         (8, Gen.Const((Step)new Step.Reap())),
         (5, Gen.Select(Gateway, Key, Gen.Int[-6, 11], Gen.Int[0, 200], Billionths, (gateway, key, request, units, billionths) => (Step)new Step.Charge(gateway, key, Math.Max(-1, request), units, billionths))),
-        (5, Gen.Select(Gateway, Key, Gen.Int[0, 9], Gen.Int[0, 900], Gen.Int[1, 4], (gateway, key, counter, units, version) => (Step)new Step.Seed(gateway, key, counter, units, version))),
+        (5, Gen.Select(Gateway, Key, Gen.Int[0, 9], Gen.Int[-900, 900], Gen.Int[1, 4], (gateway, key, counter, units, version) => (Step)new Step.Seed(gateway, key, counter, units, version))),
         (6, Gen.OneOf<long>(1, 137, 999, 12_000, 61_000, 600_000, 3_600_000, 90_000_000, 40L * 86_400_000, -5_000, -3_700_000).Select(by => (Step)new Step.Shift(by))),
         (2, Gen.Select(Zone, Gen.Int[-2_000, 2_000], (zone, ms) => (Step)new Step.ToMonthEnd(zone, ms))),
         (6, Gen.Select(Gen.Int[0, 7], Gen.Int[1, 7], Gen.OneOf(40, 80, 100, 150, 300), Mode, Gen.Bool, Thresholds,

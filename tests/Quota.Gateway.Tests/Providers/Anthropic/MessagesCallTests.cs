@@ -48,6 +48,33 @@ public sealed class MessagesCallTests : IAsyncLifetime
         await _scene.SettledAsync("tokens", log.InputTokens + 7);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Searches_are_counted_and_priced_each(bool stream)
+    {
+        const string tools = """
+            ,"max_tokens":50,"service_tier":"auto","tools":[{"type":"web_search_20250305","name":"web_search","max_uses":3}]
+            """;
+        var answer = await _scene.MessageAsync(LimitScene.Ada, "hello reply:7", tools + (stream ? ",\"stream\":true" : ""));
+        answer.Status.ShouldBe(HttpStatusCode.OK, answer.Text);
+        var it = (await _scene.Gateway.EventsAsync(1)).Single();
+        it.GetProperty("usage").GetProperty("tool_calls").GetProperty("web_search").GetInt64().ShouldBe(3);
+        it.GetProperty("service_tier").GetString().ShouldBe("standard");
+        // Held: the whole window of 200,000 tokens at the price of a cache write, 50 tokens out, three searches; used: 2 tokens in, 7 out, three searches.
+        decimal Amount(string field) => decimal.Parse(it.GetProperty(field).GetString()!, System.Globalization.CultureInfo.InvariantCulture);
+        (Amount("held"), Amount("cost")).ShouldBe((0.25m + 0.0001m + 0.03m, 0.000002m + 0.000014m + 0.03m));
+        await _scene.SettledAsync("month", 0.030016m);
+        await Refused("claude-plain", tools, 503, "cache");   // which has no price there, nor have searches
+        await Refused("claude-cached", tools.Replace(",\"max_uses\":3", "", StringComparison.Ordinal), 400, "max_uses");
+
+        async Task Refused(string model, string more, int status, string why)
+        {
+            var refused = await _scene.MessageAsync(LimitScene.Ada, more: more, model: model);
+            ((int)refused.Status, refused.Json.GetProperty("error").GetProperty("message").GetString()!.Contains(why, StringComparison.Ordinal)).ShouldBe((status, true), refused.Text);
+        }
+    }
+
     [Fact]
     public async Task Headers_say_where_the_limits_stand_as_anthropics_do()
     {

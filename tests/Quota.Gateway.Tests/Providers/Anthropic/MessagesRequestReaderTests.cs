@@ -39,6 +39,46 @@ public sealed class MessagesRequestReaderTests
         Read($$"""{"model":"m","max_tokens":1,"tools":{{tools}},"messages":[]}""").AddedTokens.ShouldBe(tokens);
 
     [Theory]
+    [InlineData("web_search_20250305")]
+    [InlineData("web_search_20260209")]
+    public void A_search_is_billed_each_and_feeds_the_model_with_what_it_finds(string type)
+    {
+        var request = Read($$"""{"model":"m","max_tokens":1,"tools":[{"max_uses":3,"type":"{{type}}","name":"web_search","allowed_domains":["a.com"]},{"name":"mine","input_schema":{"max_uses":{"type":"a"} } }],"messages":[]}""");
+        request.ToolCalls.ShouldBe(new Dictionary<string, long> { ["web_search"] = 3 });
+        (request.HasMedia, request.MediaIsImages, request.WritesCache, request.WritesCacheForAnHour).ShouldBe((true, false, true, false));
+    }
+
+    [Fact]
+    public void What_is_fetched_costs_tokens_only_which_nothing_bounds_but_the_window()
+    {
+        var request = Read("""{"model":"m","max_tokens":1,"tools":[{"type":"web_fetch_20250910","name":"web_fetch"}],"messages":[]}""");
+        (request.ToolCalls, request.HasMedia, request.MediaIsImages).ShouldBe((null, true, false));
+    }
+
+    [Theory]
+    [InlineData("\"auto\"")]
+    [InlineData("\"standard_only\"")]
+    [InlineData("null")]
+    public void A_tier_is_what_the_answer_says_not_what_was_asked(string tier) =>
+        Read($$"""{"model":"m","max_tokens":1,"service_tier":{{tier}},"messages":[]}""").ServiceTier.ShouldBeNull();
+
+    [Fact]
+    public void What_is_only_cleared_from_the_context_costs_nothing() =>
+        Read("""{"model":"m","max_tokens":1,"context_management":{"edits":[{"type":"clear_tool_uses_20250919"},{"type":"clear_thinking_20251015"}]},"fallbacks":null,"messages":[]}""").Model.ShouldBe("m");
+
+    [Fact]
+    public void Where_the_path_names_the_model_the_body_may_not_and_anthropic_runs_no_tools()
+    {
+        RequestReading Named(string body) => MessagesRequestReader.Read(Encoding.UTF8.GetBytes(body), StringValues.Empty, "in-the-path");
+        var request = Named("""{"max_tokens":5,"messages":[]}""").Request.ShouldNotBeNull();
+        (request.Model, request.ModelAt, request.OutputBound).ShouldBe(("in-the-path", null, 5));
+        Named("""{"model":"m","max_tokens":5}""").Refusal.ShouldBeOfType<Refusal.BadRequest>().Parameter.ShouldBe("model");
+        Named("""{"max_tokens":5,"tools":[{"type":"web_fetch_20250910","name":"web_fetch"}]}""").Refusal.ShouldBeOfType<Refusal.BadRequest>().Parameter.ShouldBe("tools");
+        Named("""{"max_tokens":5,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":1}]}""").Refusal.ShouldBeOfType<Refusal.BadRequest>().Parameter.ShouldBe("tools");
+        MessagesRequestReader.Read("{}"u8.ToArray(), StringValues.Empty, "in-the-path", bound: 7).Request.ShouldNotBeNull().OutputBound.ShouldBe(7);
+    }
+
+    [Theory]
     [InlineData("""{"type":"ephemeral"}""", true, false)]
     [InlineData("""{"type":"ephemeral","ttl":"5m"}""", true, false)]
     [InlineData("""{"type":"ephemeral","ttl":"1h"}""", true, true)]
@@ -65,7 +105,22 @@ public sealed class MessagesRequestReaderTests
     [InlineData("""{"model":"m","max_tokens":1,"max_tokens":2}""", "max_tokens", "twice")]
     [InlineData("""{"model":"m","max_tokens":1,"stream":true,"stream":false}""", "stream", "twice")]
     [InlineData("""{"model":"m","max_tokens":1,"stream":"yes"}""", "stream", "true or false")]
-    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_20250305","name":"web_search"}]}""", "tools", "web_search_20250305")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_20250305","name":"web_search"}]}""", "tools", "name max_uses")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":null}]}""", "tools", "name max_uses")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":0}]}""", "tools", "from 1 to 1000")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":1e9}]}""", "tools", "from 1 to 1000")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_20250305","max_uses":1,"max_uses":9}]}""", "tools", "twice")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"custom","type":"web_search_20250305","max_uses":1}]}""", "tools", "twice")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_latest","max_uses":1}]}""", "tools", "web_search_latest")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_20260209","max_uses":1},{"type":"code_execution_20250825"}]}""", "tools", "code_execution_20250825")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"mcp_toolset","mcp_server_name":"a"}]}""", "tools", "mcp_toolset")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"advisor_20260301","model":"claude-opus-4-8"}]}""", "tools", "advisor_20260301")]
+    [InlineData("""{"model":"m","max_tokens":1,"service_tier":"priority"}""", "service_tier", "'auto' or 'standard_only'")]
+    [InlineData("""{"model":"m","max_tokens":1,"service_tier":"auto","service_tier":"standard_only"}""", "service_tier", "twice")]
+    [InlineData("""{"model":"m","max_tokens":1,"fallbacks":"default"}""", "fallbacks", "not metered")]
+    [InlineData("""{"model":"m","max_tokens":1,"compaction":{}}""", "compaction", "not metered")]
+    [InlineData("""{"model":"m","max_tokens":1,"context_management":{"edits":[{"type":"compact_20260112"}]}}""", "context_management", "not metered")]
+    [InlineData("""{"model":"m","max_tokens":1,"anthropic_beta":["context-1m-2025-08-07"]}""", "anthropic-beta", "context-1m")]
     [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"computer_toolset_20260801","name":"computer"}]}""", "tools", "computer_toolset_20260801")]
     [InlineData("""{"model":"m","max_tokens":1,"mcp_servers":[{"url":"https://x"}]}""", "mcp_servers", "not metered")]
     [InlineData("""{"model":"m","max_tokens":1,"container":"c"}""", "container", "not metered")]

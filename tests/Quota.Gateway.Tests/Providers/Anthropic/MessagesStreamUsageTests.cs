@@ -72,6 +72,18 @@ public sealed class MessagesStreamUsageTests
     }
 
     [Fact]
+    public void A_stream_that_breaks_off_is_billed_for_the_searches_that_found_something()
+    {
+        var reader = Fed(
+            """{"type":"message_start","message":{"model":"m","usage":{"input_tokens":5,"output_tokens":1,"service_tier":"priority"}}}""",
+            """{"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","id":"s1","name":"web_search","input":{}}}""",
+            """{"type":"content_block_start","index":1,"content_block":{"type":"web_search_tool_result","tool_use_id":"s1","content":[]}}""",
+            """{"type":"content_block_start","index":2,"content_block":{"type":"web_search_tool_result","tool_use_id":"s2","content":{"type":"web_search_tool_result_error","error_code":"unavailable"}}}""");
+        (reader.Usage, reader.ServiceTier).ShouldBe((null, "priority"));
+        reader.InputKnown.ShouldNotBeNull().ToolCalls.ShouldBe(new Dictionary<string, long> { ["web_search"] = 1 });
+    }
+
+    [Fact]
     public void A_stream_that_breaks_off_has_told_its_input()
     {
         var reader = Fed(
