@@ -29,12 +29,16 @@ try
         .AddSpool(settings)              // the durable local log; throws first when any setting is wrong
         .AddDiagnostics();               // metrics, admin port
 
-    builder.WebHost.ConfigureKestrel((_, kestrel) =>
+    builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel((_, kestrel) =>
     {
         kestrel.AddServerHeader = false;
         kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;   // an upstream's header value goes on as it came
         kestrel.Limits.MaxRequestBodySize = null;   // bounded by Limits__MaxBodyBytes, with the provider's own words
-        kestrel.Listen(AdminOptions.AddressOf(ports.Data), ports.Data.Port);
+        kestrel.Listen(AdminOptions.AddressOf(ports.Data), ports.Data.Port, port =>
+        {
+            if (ports.Certificate is { } certificate)
+                port.UseHttps(certificate);
+        });
         kestrel.Listen(AdminOptions.AddressOf(ports.Admin), ports.Admin.Port);
     });
 

@@ -40,6 +40,7 @@ internal sealed class CallTransformer(ForwardedCall call, SplicedBody body, Clie
         }
         var headers = context.Response.Headers;
         HeaderHygiene.Return(proxyResponse, headers, _id);
+        TrailedBody.Begin(context, proxyResponse);
         LimitHeaders.Write(headers, call.Hold, call.Adapter);
         if (call.ClampedTo is { } bound)
             headers["x-quota-clamped"] = bound.ToString(CultureInfo.InvariantCulture);
@@ -55,6 +56,9 @@ internal sealed class CallTransformer(ForwardedCall call, SplicedBody body, Clie
         proxyResponse.Content = new ObservedContent(proxyResponse.Content, meter, call.Request.HidesUsage && proxyResponse.Content.Headers.ContentEncoding.Count == 0, gone);
         return true;
     }
+
+    public override ValueTask TransformResponseTrailersAsync(HttpContext context, HttpResponseMessage proxyResponse, CancellationToken cancellationToken) =>
+        context.Response.Body is TrailedBody body ? body.EndAsync(proxyResponse.TrailingHeaders) : base.TransformResponseTrailersAsync(context, proxyResponse, cancellationToken);
 
     /// <summary>Overloaded, out of our quota there, or broken: another upstream may do better. What is wrong with the request is wrong everywhere.</summary>
     private static bool IsWorthAnother(int status) => status is 408 or 429 or 500 or 502 or 503 or 504 or 529;

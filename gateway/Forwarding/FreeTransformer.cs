@@ -21,7 +21,13 @@ internal sealed class FreeTransformer(IProviderAdapter adapter, Upstream upstrea
     public override ValueTask<bool> TransformResponseAsync(HttpContext context, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
         if (proxyResponse is not null)
+        {
             HeaderHygiene.Return(proxyResponse, context.Response.Headers, id);
+            TrailedBody.Begin(context, proxyResponse);
+        }
         return ValueTask.FromResult(true);
     }
+
+    public override ValueTask TransformResponseTrailersAsync(HttpContext context, HttpResponseMessage proxyResponse, CancellationToken cancellationToken) =>
+        context.Response.Body is TrailedBody body ? body.EndAsync(proxyResponse.TrailingHeaders) : base.TransformResponseTrailersAsync(context, proxyResponse, cancellationToken);
 }

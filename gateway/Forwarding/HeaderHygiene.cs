@@ -95,7 +95,7 @@ internal static class HeaderHygiene
     {
         foreach (var (name, values) in from)
         {
-            if (DroppedOnReturn.Contains(name) || IsOfLimits(name) || named.Contains(name, StringComparer.OrdinalIgnoreCase))
+            if (!Returns(name) || named.Contains(name, StringComparer.OrdinalIgnoreCase))
                 continue;
             if (values.Count <= 1)
                 to[name] = values.ToString();
@@ -103,6 +103,9 @@ internal static class HeaderHygiene
                 to[name] = (string[])[.. values];
         }
     }
+
+    /// <summary>Whether a header or trailer of an answer goes to the client.</summary>
+    public static bool Returns(string name) => !DroppedOnReturn.Contains(name) && !IsOfLimits(name);
 
     /// <summary>The upstream's rate limits are of our account with it; and of quotas only we speak.</summary>
     private static bool IsOfLimits(string name) =>

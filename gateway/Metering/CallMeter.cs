@@ -92,14 +92,32 @@ internal sealed class CallMeter(
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return ValueTask.CompletedTask;
         var outcome = OutcomeOf(status, status == UsageStatus.Failed ? new UsageCounts() : reader.Usage);
+        if (!CanBeCharged(outcome))
+            outcome = OutcomeOf(status, new UsageCounts { Requests = 1, InputTokens = begin.InputEstimate }) with { Estimated = true, ProviderCost = null };
         _estimate = outcome.Estimated ? outcome : null;
         _text?.Dispose();
         return end(begin, hold, outcome);
     }
 
     /// <summary>After an estimate was written: the truth, should the answer have told it since.</summary>
-    public ValueTask CorrectAsync() => _estimate is { } estimate && reader.Usage is { } usage && Correct is { } correct
-        ? correct(begin, estimate, OutcomeOf(estimate.Status, usage)) : ValueTask.CompletedTask;
+    public ValueTask CorrectAsync() => _estimate is { } estimate && reader.Usage is { } usage && Correct is { } correct && OutcomeOf(estimate.Status, usage) is var truth && CanBeCharged(truth)
+        ? correct(begin, estimate, truth) : ValueTask.CompletedTask;
+
+    /// <summary>Whether its money can be counted: numbers that no call has come to more than a counter holds, and are believed no more than none.</summary>
+    private bool CanBeCharged(CallOutcome outcome)
+    {
+        try
+        {
+            var price = begin.PriceOf(outcome);
+            price.Cost(outcome.Usage);
+            price.Spend(outcome.Usage);
+            return true;
+        }
+        catch (OverflowException)
+        {
+            return false;
+        }
+    }
 
     private CallOutcome OutcomeOf(string status, UsageCounts? usage)
     {

@@ -11,23 +11,12 @@ namespace Quota.Gateway.Providers.OpenAi;
 internal readonly ref struct ChatEnding
 {
     private readonly IBufferWriter<byte> _output;
-    private readonly JsonElement _chunk;
+    private readonly ChunkHead _head;
     private readonly string? _model;
     private readonly bool _asksUsage;
 
-    public ChatEnding(IBufferWriter<byte> output, ReadOnlySpan<byte> chunk, string? model, bool asksUsage)
-    {
-        (_output, _model, _asksUsage) = (output, model, asksUsage);
-        try
-        {
-            var json = new Utf8JsonReader(chunk);
-            _chunk = JsonElement.TryParseValue(ref json, out var parsed) && parsed is { ValueKind: JsonValueKind.Object } it ? it : default;
-        }
-        catch (JsonException)
-        {
-            _chunk = default;
-        }
-    }
+    public ChatEnding(IBufferWriter<byte> output, ReadOnlySpan<byte> chunk, string? model, bool asksUsage) =>
+        (_output, _head, _model, _asksUsage) = (output, new ChunkHead(chunk), model, asksUsage);
 
     /// <summary>Finishes a choice. One that has not begun gets its role first, without which the SDKs do not take it for a message.</summary>
     public void Finish(int choice, bool hasBegun)
@@ -83,24 +72,15 @@ internal readonly ref struct ChatEnding
         _output.Write("data: "u8);
         var json = new Utf8JsonWriter(_output);
         json.WriteStartObject();
-        if (!Copy(json, "id"))
+        if (!_head.Copy(json, "id"))
             json.WriteString("id", "");
         json.WriteString("object", "chat.completion.chunk");
-        if (!Copy(json, "created"))
+        if (!_head.Copy(json, "created"))
             json.WriteNumber("created", 0);
-        if (!Copy(json, "model"))
+        if (!_head.Copy(json, "model"))
             json.WriteString("model", _model ?? "");
-        Copy(json, "system_fingerprint");
+        _head.Copy(json, "system_fingerprint");
         return json;
-    }
-
-    private bool Copy(Utf8JsonWriter json, string field)
-    {
-        if (_chunk.ValueKind != JsonValueKind.Object || !_chunk.TryGetProperty(field, out var value))
-            return false;
-        json.WritePropertyName(field);
-        value.WriteTo(json);
-        return true;
     }
 
     private void End(Utf8JsonWriter json)

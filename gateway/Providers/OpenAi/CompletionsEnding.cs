@@ -8,16 +8,13 @@ namespace Quota.Gateway.Providers.OpenAi;
 internal readonly ref struct CompletionsEnding
 {
     private readonly IBufferWriter<byte> _output;
-    private readonly JsonElement _chunk;
+    private readonly ChunkHead _head;
     private readonly string? _model;
     private readonly bool _asksUsage;
 
-    /// <param name="chunk">One that was read before, so JSON; null when there was none.</param>
-    public CompletionsEnding(IBufferWriter<byte> output, byte[]? chunk, string? model, bool asksUsage)
-    {
-        (_output, _model, _asksUsage) = (output, model, asksUsage);
-        _chunk = chunk is null ? default : JsonElement.Parse(chunk);
-    }
+    /// <param name="chunk">One that came before; null when there was none.</param>
+    public CompletionsEnding(IBufferWriter<byte> output, byte[]? chunk, string? model, bool asksUsage) =>
+        (_output, _head, _model, _asksUsage) = (output, new ChunkHead(chunk), model, asksUsage);
 
     public void Finish(int choice)
     {
@@ -57,9 +54,11 @@ internal readonly ref struct CompletionsEnding
         _output.Write("data: "u8);
         var json = new Utf8JsonWriter(_output);
         json.WriteStartObject();
-        json.WriteString("id", _chunk.ValueKind == JsonValueKind.Object && _chunk.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String ? id.GetString() : "");
+        if (!_head.Copy(json, "id"))
+            json.WriteString("id", "");
         json.WriteString("object", "text_completion");
-        json.WriteNumber("created", _chunk.ValueKind == JsonValueKind.Object ? UsageObject.Number(_chunk, "created") ?? 0 : 0);
+        if (!_head.Copy(json, "created"))
+            json.WriteNumber("created", 0);
         json.WriteString("model", _model ?? "");
         return json;
     }

@@ -67,7 +67,7 @@ public sealed class GatewayProcess : IAsyncDisposable
             _process.Kill();
             await _process.DisposeAsync();
         }
-        Url = $"http://127.0.0.1:{FreePort.Next()}";
+        Url = $"{(_environment.ContainsKey("Tls__Certificate") ? "https" : "http")}://127.0.0.1:{FreePort.Next()}";
         AdminUrl = $"http://127.0.0.1:{FreePort.Next()}";
         _environment["Urls"] = Url;
         _environment["Admin__Url"] = AdminUrl;
