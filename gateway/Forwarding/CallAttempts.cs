@@ -71,14 +71,16 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
     private static bool CountsInput(ReserveDecision decision) =>
         (decision switch { ReserveDecision.Refused it => it.Binding.Limit, ReserveDecision.NeverFits it => it.Limit.Limit, _ => null })?.Terms.Meter is Meters.InputTokens or Meters.TotalTokens or Meters.Spend or Meters.Cost;
 
-    /// <summary>The demand with its input counted by the model's tokenizer; null when that says no less, or as many as there are processors are being counted.</summary>
-    private Demand? Tightened(AskedCall call, Demand demand)
+    /// <summary>The demand with its input counted by the model's tokenizer; null when that says no less.</summary>
+    private Demand? Tightened(AskedCall call, Demand demand) =>
+        InTurn(() => InputBound.Tight(call.Target.Route.Kind, call.Model, call.Request)) is { } tight && tight < demand.InputTokens ? demand with { InputTokens = tight } : null;
+
+    /// <summary>Null while half of the processors count already: who has much counted shall not have all the time there is.</summary>
+    private long? InTurn(Func<long?> count)
     {
         try
         {
-            if (Interlocked.Increment(ref _counting) > Environment.ProcessorCount)   // a key at its limit shall not have all the time there is
-                return null;
-            return InputBound.Tight(call.Target.Route.Kind, call.Model, call.Request) is { } tight && tight < demand.InputTokens ? demand with { InputTokens = tight } : null;
+            return Interlocked.Increment(ref _counting) > Math.Max(1, Environment.ProcessorCount / 2) ? null : count();
         }
         finally
         {
@@ -91,9 +93,15 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
         var request = call.Adapter.Prepare(call.Request.Naming(attempt.Upstream.NameOf(call.Model)), attempt.Upstream);
         var price = call.State.PriceOf(attempt.Upstream.Provider, call.Model, hold.At) ?? demand.Price;   // the reserve's instant alone chooses it
         var begin = BeginOf(call, attempt, hold, demand, price);
+        var meter = new CallMeter(begin, hold, call.Adapter.ReaderFor(call.Target, request, attempt.Upstream), _end, clock, tokens => limiter.CoverAsync(hold, tokens))
+        {
+            Correct = _correct, CountInput = () => InTurn(() => InputBound.Estimate(call.Target.Route.Kind, call.Model, call.Request)),
+        };
+        var address = attempt.Upstream.AddressOf(call.Adapter.PathFor(call.Target, attempt.Upstream.NameOf(call.Model)), call.Target.Query);
+        var body = request.BodyWith(hold.ClampedTo);
         try
         {
-            await recorder.BeginAsync(begin, hold);
+            await recorder.BeginAsync(begin, hold);   // from here on the call must be ended: nothing after it may fail before it is forwarded
         }
         catch (IOException)
         {
@@ -105,12 +113,7 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
             recorder.NotBegun(hold, limiter);
             return new Refusal.Unavailable("limiter", $"Limits cannot be checked now: {problem.Message}.", 1);
         }
-        var meter = new CallMeter(begin, hold, call.Adapter.ReaderFor(call.Target, request, attempt.Upstream), _end, clock, tokens => limiter.CoverAsync(hold, tokens)) 
-        {
-            Correct = _correct, CountInput = () => InputBound.Estimate(call.Target.Route.Kind, call.Model, call.Request),
-        };
-        var address = attempt.Upstream.AddressOf(call.Adapter.PathFor(call.Target, attempt.Upstream.NameOf(call.Model)), call.Target.Query);
-        return await forwarder.ForwardAsync(context, new ForwardedCall(call.Adapter, attempt.Upstream, address, request, meter, hold, hold.ClampedTo, hold.Warnings) { RequestId = attempt.RequestId, HasNext = !attempt.IsLast });
+        return await forwarder.ForwardAsync(context, new ForwardedCall(call.Adapter, attempt.Upstream, address, request, body, meter, hold) { RequestId = attempt.RequestId, HasNext = !attempt.IsLast });
     }
 
     private BeginRecord BeginOf(AskedCall call, Attempt attempt, Hold hold, Demand demand, PriceFunction price) => new()

@@ -9,9 +9,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Quota.Gateway.Forwarding;
 
 /// <summary>A call that was begun, and how it is to be sent.</summary>
-/// <param name="ClampedTo">The output bound per choice to put into the body; null when the client named its own, or none is wanted.</param>
-/// <param name="Warnings">Told to the client as <c>x-quota-warning</c>, a line each.</param>
-internal sealed record ForwardedCall(IProviderAdapter Adapter, Upstream Upstream, Uri Address, ProviderRequest Request, CallMeter Meter, Hold Hold, long? ClampedTo, IReadOnlyList<string> Warnings)
+/// <param name="Body">As the upstream gets it; empty where the client's is passed on while it arrives.</param>
+internal sealed record ForwardedCall(IProviderAdapter Adapter, Upstream Upstream, Uri Address, ProviderRequest Request, SplicedBody Body, CallMeter Meter, Hold Hold)
 {
     /// <summary>The client's <c>x-request-id</c>: the id of the first attempt.</summary>
     public Guid RequestId { get; init; } = Meter.Begin.Id;
@@ -51,13 +50,13 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
 
     public async Task<AttemptEnd> ForwardAsync(HttpContext context, ForwardedCall call)
     {
-        var body = call.Request.BodyWith(call.ClampedTo);
-        using SentStream sent = call.Request.StreamsBody ? new PassedStream(context.Request.Body, options.MaxUploadBytes, call.Meter.Sent) : body.OpenRead();   // ends with this call: the client's bytes below are given back after it
+        using SentStream sent = call.Request.StreamsBody ? new PassedStream(context, options.MaxUploadBytes, call.Meter.Sent) : call.Body.OpenRead();   // ends with this call: the client's bytes below are given back after it
         using var gone = Disconnects.Drains(call.Upstream, call.Request.Stream) ? _drains.Watch(sent, context.RequestAborted) : null;
-        Send(context, sent, call.Request.StreamsBody ? context.Request.ContentLength : body.Length);
+        var answerBody = context.Response.Body;
+        Send(context, sent, call.Request.StreamsBody ? context.Request.ContentLength : call.Body.Length);
         if (call.Request.StreamsBody)
             call.Meter.Sent(0);   // of what was announced
-        var transformer = new CallTransformer(call, body, gone);
+        var transformer = new CallTransformer(call, gone);
         var error = ForwarderError.Request;
         try
         {
@@ -67,19 +66,25 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
         }
         finally
         {
-            call.Meter.WasTurnedDown |= call.HasNext && error is (ForwarderError.Request or ForwarderError.RequestCreation);
+            call.Meter.WasTurnedDown |= call.HasNext && IsOfUpstream(error, sent);
             await call.Meter.EndAsync(StatusOf(error, context, call.Meter, sent.WasReadWhole));   // nothing to do when the last byte has ended it
         }
         if (call.Request.StreamsBody && sent.Taken > options.MaxUploadBytes && !context.Response.HasStarted)
             return new Refusal.BodyTooLarge(options.MaxUploadBytes);
-        var end = new AttemptEnd(RefusalOf(error, context), transformer.WasTurnedDown || error is ForwarderError.Request or ForwarderError.RequestCreation);
-        if (end.HasFailed == true && !context.Response.HasStarted)
+        var refusal = RefusalOf(error, context);
+        if ((refusal is not null || transformer.WasTurnedDown) && !context.Response.HasStarted)
         {
             context.Response.Clear();   // the next upstream's answer, or our own, is another one
+            context.Response.Body = answerBody;
             context.Response.Headers["x-request-id"] = call.RequestId.ToString();
         }
-        return end;
+        bool? hasFailed = context.RequestAborted.IsCancellationRequested ? null : transformer.HasFailed || IsOfUpstream(error, sent);
+        return new AttemptEnd(refusal, hasFailed);
     }
+
+    /// <summary>Whether it is the upstream's fault that there is no answer, and another may do better: silence is none once it has the whole request, since it may be at work.</summary>
+    private static bool IsOfUpstream(ForwarderError error, SentStream sent) =>
+        error is ForwarderError.Request or ForwarderError.RequestCreation or ForwarderError.RequestBodyDestination || error == ForwarderError.RequestTimedOut && !sent.WasReadWhole;
 
     /// <summary>Sends a call that nobody bills. Null when the upstream's answer went to the client, else what to tell the client instead.</summary>
     public async Task<Refusal?> PassAsync(HttpContext context, IProviderAdapter adapter, Upstream upstream, Uri address, SplicedBody body, Guid id)
@@ -93,6 +98,7 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
     {
         context.Request.Body = sent;
         context.Request.ContentLength = length;
+        context.Request.Headers.Upgrade = default;   // YARP would tunnel, past every meter
         if (length is not null)
             context.Request.Headers.TransferEncoding = default;
         if (sent is not PassedStream)

@@ -13,16 +13,19 @@ namespace Quota.Gateway.Forwarding;
 /// <summary>
 /// What changes on the way of a metered call: headers by <see cref="HeaderHygiene"/>, ours about limits added, the answer watched as it passes.
 /// </summary>
-internal sealed class CallTransformer(ForwardedCall call, SplicedBody body, ClientGone? gone) : HttpTransformer
+internal sealed class CallTransformer(ForwardedCall call, ClientGone? gone) : HttpTransformer
 {
     private readonly string _id = call.RequestId.ToString();
 
     /// <summary>The answer was a failure and did not go to the client, because another upstream can be tried.</summary>
     public bool WasTurnedDown { get; private set; }
 
+    /// <summary>The answer says that the upstream cannot serve now, whether or not it went to the client.</summary>
+    public bool HasFailed { get; private set; }
+
     public override ValueTask TransformRequestAsync(HttpContext context, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
-        HeaderHygiene.Send(context, proxyRequest, call.Adapter, call.Upstream, call.Address, body, _id);
+        HeaderHygiene.Send(context, proxyRequest, call.Adapter, call.Upstream, call.Address, call.Body, _id);
         return ValueTask.CompletedTask;
     }
 
@@ -32,7 +35,8 @@ internal sealed class CallTransformer(ForwardedCall call, SplicedBody body, Clie
             return true;
         var meter = call.Meter;
         meter.Answered(proxyResponse);
-        if (call.HasNext && IsWorthAnother((int)proxyResponse.StatusCode))
+        HasFailed = IsWorthAnother((int)proxyResponse.StatusCode);
+        if (call.HasNext && HasFailed)
         {
             await meter.TurnDownAsync();
             WasTurnedDown = true;
@@ -42,10 +46,10 @@ internal sealed class CallTransformer(ForwardedCall call, SplicedBody body, Clie
         HeaderHygiene.Return(proxyResponse, headers, _id);
         TrailedBody.Begin(context, proxyResponse);
         LimitHeaders.Write(headers, call.Hold, call.Adapter);
-        if (call.ClampedTo is { } bound)
+        if (call.Hold.ClampedTo is { } bound)
             headers["x-quota-clamped"] = bound.ToString(CultureInfo.InvariantCulture);
-        if (call.Warnings.Count > 0)
-            headers["x-quota-warning"] = call.Warnings as string[] ?? [.. call.Warnings];
+        if (call.Hold.Warnings is { Count: > 0 } warnings)
+            headers["x-quota-warning"] = warnings as string[] ?? [.. warnings];
         if (!proxyResponse.IsSuccessStatusCode)
         {
             await meter.EndAsync(UsageStatus.Failed);   // the provider bills nothing for it; its own words go to the client

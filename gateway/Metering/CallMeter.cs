@@ -99,9 +99,14 @@ internal sealed class CallMeter(
         return end(begin, hold, outcome);
     }
 
-    /// <summary>After an estimate was written: the truth, should the answer have told it since.</summary>
-    public ValueTask CorrectAsync() => _estimate is { } estimate && reader.Usage is { } usage && Correct is { } correct && OutcomeOf(estimate.Status, usage) is var truth && CanBeCharged(truth)
-        ? correct(begin, estimate, truth) : ValueTask.CompletedTask;
+    /// <summary>After an estimate was written: the truth, should the answer have told it since. Once.</summary>
+    public ValueTask CorrectAsync()
+    {
+        if (Correct is not { } correct || reader.Usage is not { } usage || Interlocked.Exchange(ref _estimate, null) is not { } estimate)
+            return ValueTask.CompletedTask;
+        var truth = OutcomeOf(estimate.Status, usage);
+        return CanBeCharged(truth) ? correct(begin, estimate, truth) : ValueTask.CompletedTask;
+    }
 
     /// <summary>Whether its money can be counted: numbers that no call has come to more than a counter holds, and are believed no more than none.</summary>
     private bool CanBeCharged(CallOutcome outcome)

@@ -48,7 +48,7 @@ internal sealed class CallRecorder(CallSpool spool, Settler settler, QuotaStore 
             Id = Guid.CreateVersion7(clock.GetUtcNow()), RequestId = begin.RequestId ?? begin.Id, Corrects = begin.Id, IsHeld = false, Held = null, Counters = [],
         };
         await spool.BeginAsync(correction);
-        var seq = await spool.EndAsync(correction, truth with { InsteadOf = estimate.Usage });
+        var seq = await spool.EndAsync(correction, truth with { InsteadOf = estimate });
         tally.Ended(seq, correction, []);
         spool.Settled(new SettledRecord(correction.Id, null, null));
         metrics.Corrected(begin);

@@ -45,7 +45,8 @@ internal sealed class ClientGone(Drains drains, SentStream sent, CancellationTok
     private IDisposable? _running;
     private int _went;
 
-    public bool HasGone => Volatile.Read(ref _went) != 0;
+    /// <summary>Known as soon as the client's token is, which is before anybody has been told.</summary>
+    public bool HasGone => Volatile.Read(ref _went) != 0 || client.IsCancellationRequested && sent.WasReadWhole;
 
     /// <summary>The answer that the client's going left unread; null when there is none.</summary>
     public UsageObservingStream? Rest { get; set; }
@@ -62,9 +63,10 @@ internal sealed class ClientGone(Drains drains, SentStream sent, CancellationTok
         {
             return await upstream.WaitAsync(_patient.Token);
         }
-        catch (OperationCanceledException) when (!upstream.IsCompleted)
+        catch (OperationCanceledException)
         {
-            await call.EndAsync(UsageStatus.Cancelled);
+            if (!upstream.IsCompleted)
+                await call.EndAsync(UsageStatus.Cancelled);
             return await upstream;
         }
     }
@@ -84,9 +86,7 @@ internal sealed class ClientGone(Drains drains, SentStream sent, CancellationTok
     public void Dispose()
     {
         _registration.Dispose();
-        _running?.Dispose();
-        _patient.Dispose();
-        _stop.Dispose();
+        _running?.Dispose();   // the sources are left: a timer that has just fired may still cancel them
     }
 
     private void Ended()

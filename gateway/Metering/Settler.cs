@@ -25,7 +25,7 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, CounterTally ta
     {
         var (amounts, price) = (new ExactNanos[begin.Counters.Count], begin.PriceOf(outcome));
         for (var i = 0; i < amounts.Length; i++)
-            amounts[i] = outcome.WasTurnedDown && begin.Counters[i].IsRate ? default : _kinds[begin.Counters[i].Meter].Used(outcome.Usage, price, begin.Counters[i].IsRate);
+            amounts[i] = outcome.WasTurnedDown && begin.Counters[i] is { IsRate: true, Meter: Meters.Requests } ? default : _kinds[begin.Counters[i].Meter].Used(outcome.Usage, price, begin.Counters[i].IsRate);
         return amounts;
     }
 

@@ -25,10 +25,10 @@ internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long
     {
         var token = gone?.Watch(cancellationToken) ?? cancellationToken;
         if (buffer.IsEmpty)   // YARP asks so whether there is something to read, before it rents a buffer: not an end
-            return _ended || _held is { IsEmpty: false } ? 0 : await upstream.ReadAsync(buffer, token);
+            return _ended || _held is { IsEmpty: false } ? 0 : await ReadUpstreamAsync(buffer, token);
         if (_held is null)
         {
-            var count = await upstream.ReadAsync(buffer, token);
+            var count = await ReadUpstreamAsync(buffer, token);
             if (!call.MayBeCut)
             {
                 await PassAsync(buffer[..count]);
@@ -40,7 +40,7 @@ internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long
         while (_held.IsEmpty && !_ended)
         {
             _chunk ??= ArrayPool<byte>.Shared.Rent(ChunkBytes);
-            var count = await upstream.ReadAsync(_chunk, token);
+            var count = await ReadUpstreamAsync(_chunk, token);
             await HoldBackAsync(_chunk.AsMemory(0, count));
         }
         return _held.HandOut(buffer.Span);
@@ -58,7 +58,7 @@ internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long
             var mayGoOn = true;
             while (mayGoOn && !_endSeen && !call.Reader.IsComplete)
             {
-                var count = await gone!.WaitAsync(upstream.ReadAsync(_chunk, gone.Token).AsTask(), call);
+                var count = await ReadUpstreamAsync(_chunk, gone!.Token);
                 await PassAsync(_chunk.AsMemory(0, count), UsageStatus.Cancelled);
                 mayGoOn = !call.MayBeCut || await call.CoverAsync(call.Reader.OutputBytes);
             }
@@ -68,9 +68,15 @@ internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long
             // The bound, or the upstream broke off: what has passed is what is known.
         }
         _drained = true;
-        await call.EndAsync(UsageStatus.Cancelled);
-        await call.CorrectAsync();
+        await EndAsync(UsageStatus.Cancelled);
         Dispose();
+    }
+
+    /// <summary>Where the answer is read on without its client, the call's event does not wait for it longer than it may.</summary>
+    private ValueTask<int> ReadUpstreamAsync(Memory<byte> buffer, CancellationToken token)
+    {
+        var read = upstream.ReadAsync(buffer, token);
+        return gone is null || read.IsCompleted ? read : new(gone.WaitAsync(read.AsTask(), call));
     }
 
     private ValueTask PassAsync(ReadOnlyMemory<byte> data, string? status = null)
@@ -79,7 +85,7 @@ internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long
         call.Reader.Feed(data.Span, null);
         if (TakesEnd(data.Length))
             call.Reader.End(null);
-        return _endSeen || call.Reader.IsComplete ? call.EndAsync(status ?? StatusAtEnd()) : ValueTask.CompletedTask;
+        return _endSeen || call.Reader.IsComplete ? EndAsync(status ?? StatusAtEnd()) : ValueTask.CompletedTask;
     }
 
     private async ValueTask HoldBackAsync(ReadOnlyMemory<byte> data)
@@ -114,8 +120,10 @@ internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long
             }
         }
         if (_endSeen || reader.IsComplete)
-            await call.EndAsync(StatusAtEnd());
+            await EndAsync(StatusAtEnd());
     }
+
+    private ValueTask EndAsync(string status) => call.HasEnded && gone is not null ? call.CorrectAsync() : call.EndAsync(status);   // ended before its time: by an estimate
 
     /// <summary>Ends the answer before the event that is not covered, or after it when the client has a part of it already.</summary>
     private async ValueTask CutAsync(int mark)

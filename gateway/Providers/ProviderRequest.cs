@@ -85,6 +85,9 @@ internal sealed record ProviderRequest
     /// <summary>Where a bound goes that the client did not name; null when it named one.</summary>
     public required BoundPlace? BoundPlace { get; init; }
 
+    /// <summary>Where the bound goes for an upstream that knows it by an older name only, when a null stands there under that; else in <see cref="BoundPlace"/>, renamed.</summary>
+    public BoundPlace? OldBoundPlace { get; init; }
+
     /// <summary>What asks for usage, where the client did not and the upstream must be asked.</summary>
     public BodyEdit? UsageAsk { get; init; }
 

@@ -84,10 +84,6 @@ internal sealed record BeginRecord
         init;
     }
 
-    /// <summary>What an estimate of the call was charged by: nobody had told a tier or a cost then.</summary>
-    [JsonIgnore]
-    public CallPrice PriceAsAsked => new(PriceFunction, new PriceTerms(ServiceTier, At), Markup ?? 1, null);
-
     /// <summary>What the call's usage is charged by: at the tier that was answered, else the one that was asked for, at the instant of its reserve.</summary>
     public CallPrice PriceOf(CallOutcome outcome) => new(PriceFunction, new PriceTerms(outcome.ServiceTier ?? ServiceTier, At), Markup ?? 1, outcome.ProviderCost);
 }
@@ -109,8 +105,8 @@ internal sealed record CallOutcome
     public required UsageCounts Usage { get; init; }
     public bool Estimated { get; init; }
 
-    /// <summary>What the corrected event says; null when this is no correction. The event then tells the difference.</summary>
-    public UsageCounts? InsteadOf { get; init; }
+    /// <summary>What the corrected event was made of; null when this is no correction. The event then tells the difference.</summary>
+    public CallOutcome? InsteadOf { get; init; }
 
     /// <summary>Another upstream was tried instead: a rate of requests, which counts what clients send, counts the one that answered.</summary>
     public bool WasTurnedDown { get; init; }

@@ -41,13 +41,13 @@ internal static class UsageEventComposer
             Status = outcome.Status,
             HttpStatus = outcome.HttpStatus,
             ProviderRequestId = outcome.ProviderRequestId,
-            Usage = outcome.InsteadOf is { } before ? outcome.Usage.Minus(before) : outcome.Usage,
+            Usage = outcome.InsteadOf is { } before ? outcome.Usage.Minus(before.Usage) : outcome.Usage,
             Estimated = outcome.Estimated,
             UsageRaw = outcome.UsageRaw,
             PriceVersion = begin.Price.Version,
             Cost = CostText(price, begin, outcome),
             CostSource = price.SaidCost is null ? null : UsageEvent.OfProvider,
-            Spend = price.IsSpendCost ? null : Text(price.Spend(outcome.Usage), outcome.InsteadOf is { } said ? begin.PriceAsAsked.Spend(said) : default, price),
+            Spend = SpendText(price, begin, outcome),
             Held = begin.Held,
             Currency = begin.Price.Currency,
             Counted = [.. begin.Counters.Select(counter => counter.Id)],
@@ -58,8 +58,17 @@ internal static class UsageEventComposer
     private static string CostText(CallPrice price, BeginRecord begin, CallOutcome outcome)
     {
         if (outcome.InsteadOf is { } before)
-            return Text(price.Cost(outcome.Usage), begin.PriceAsAsked.Cost(before), price);
+            return Text(price.Cost(outcome.Usage), begin.PriceOf(before).Cost(before.Usage), price);
         return price.SaidCost is { } said ? said.ToString("0.############################", CultureInfo.InvariantCulture) : Text(price.Cost(outcome.Usage), default, price);
+    }
+
+    /// <summary>Only where it differs from the cost.</summary>
+    private static string? SpendText(CallPrice price, BeginRecord begin, CallOutcome outcome)
+    {
+        if (outcome.InsteadOf is not { } before)
+            return price.IsSpendCost ? null : Text(price.Spend(outcome.Usage), default, price);
+        var then = begin.PriceOf(before);
+        return price.IsSpendCost && then.IsSpendCost ? null : Text(price.Spend(outcome.Usage), then.Spend(before.Usage), price);
     }
 
     /// <summary>Major units, exactly: a billionth of a nano-unit is the 18th decimal, of some currencies the 19th.</summary>
@@ -71,7 +80,7 @@ internal static class UsageEventComposer
     {
         Status = UsageStatus.Abandoned,
         Usage = begin.Corrects is not null ? new UsageCounts() : new UsageCounts { Requests = 1, InputTokens = begin.InputEstimate, Images = begin.Images, BytesIn = begin.BytesIn, Seconds = begin.Seconds, Characters = begin.Characters },
-        InsteadOf = begin.Corrects is not null ? new UsageCounts() : null,   // a correction that was not written puts nothing right
+        InsteadOf = begin.Corrects is not null ? new CallOutcome { Status = UsageStatus.Abandoned, Usage = new UsageCounts(), EndedAt = begin.StartedAt } : null,   // a correction that was not written puts nothing right
         Estimated = true,
         EndedAt = begin.StartedAt,
     };

@@ -9,9 +9,9 @@ namespace Quota.Benchmarks;
 /// </summary>
 internal sealed class StreamBenchmark : IAsyncDisposable
 {
-    private const int Rounds = 7;
+    private const int Rounds = 5;
     private const string Bare = "bare YARP";
-    private static readonly TimeSpan Length = TimeSpan.FromSeconds(3), WarmUp = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Length = TimeSpan.FromSeconds(2), WarmUp = TimeSpan.FromSeconds(1);
     private static readonly Dictionary<string, string?> AsTheyAre = new() { [ProxyBenchmark.SpinVariable] = null };
     private static readonly HttpClient Http = new();
     private readonly Stack<IAsyncDisposable> _started = new();

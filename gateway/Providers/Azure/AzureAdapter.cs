@@ -67,7 +67,7 @@ internal sealed class AzureAdapter : IProviderAdapter
     private static ProviderRequest InOldWords(ProviderRequest request) => request with
     {
         UsageAsk = null,
-        BoundPlace = request.BoundPlace is { } place ? place with { Before = place.Before.Replace("max_completion_tokens", "max_tokens", StringComparison.Ordinal) } : null,
+        BoundPlace = request.OldBoundPlace ?? (request.BoundPlace is { } place ? place with { Before = place.Before.Replace("max_completion_tokens", "max_tokens", StringComparison.Ordinal) } : null),
     };
 
     private static OpenAiEndpoint EndpointOf(CallTarget target) => Array.Find(All, it => it.Route == target.Route).Endpoint;

@@ -86,6 +86,7 @@ internal ref struct ChatRequestReader
             Choices = _choices ?? 1,
             Body = new SplicedBody(_body),
             BoundPlace = bound is null ? PlaceOfBound() : null,
+            OldBoundPlace = bound is null && _nullMaxTokens is var (at, length) ? new BoundPlace(at, length, "\"max_tokens\":") : null,
             UsageAsk = _stream ? _streamOptions.AskAt(_rootEnd) : null,
         };
     }

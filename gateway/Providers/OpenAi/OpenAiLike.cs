@@ -48,7 +48,7 @@ internal sealed record OpenAiLike(string Provider, string BoundField = OpenAiLik
         if (BoundField == Bound)
             return request;
         return request.BoundPlace is { } place
-            ? request with { BoundPlace = place with { Before = place.Before.Replace(Bound, BoundField, StringComparison.Ordinal) } }
+            ? request with { BoundPlace = request.OldBoundPlace ?? place with { Before = place.Before.Replace(Bound, BoundField, StringComparison.Ordinal) } }
             : request.OutputBound is > 0 ? Bounding(request) : request;
     }
 

@@ -43,8 +43,8 @@ public sealed class ForwardedCallTests : IAsyncLifetime
             using var body = (await RequestBody.ReadAsync(context.Request, 1 << 20, context.RequestAborted))!;
             var (target, upstream) = (new CallTarget(Adapter.Routes[0]), new Upstream("openai", "openai", _upstream, FakeProvider.DefaultCredential, ["*"]));
             var request = Adapter.Prepare(Adapter.ReadRequest(target, body.Bytes, new Microsoft.AspNetCore.Http.HeaderDictionary()).Request!, upstream);
-            _call = new SomeCall(Adapter.ReaderFor(target, request, upstream), SomeCall.NewHold(_stepwise), _cover, request.Stream);
-            await forwarder.ForwardAsync(context, new ForwardedCall(Adapter, upstream, upstream.AddressOf(target.Route.Template), request, _call.Meter, _call.Hold, _clampedTo, _warnings));
+            _call = new SomeCall(Adapter.ReaderFor(target, request, upstream), SomeCall.NewHold(_stepwise, _clampedTo, _warnings), _cover, request.Stream);
+            await forwarder.ForwardAsync(context, new ForwardedCall(Adapter, upstream, upstream.AddressOf(target.Route.Template), request, request.BodyWith(_clampedTo), _call.Meter, _call.Hold));
         });
         await _gateway.StartAsync();
     }

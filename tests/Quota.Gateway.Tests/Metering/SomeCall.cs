@@ -24,7 +24,8 @@ internal sealed class SomeCall
     /// <summary>Called when the call ends.</summary>
     public Action? OnEnd { get; set; }
 
-    public static Hold NewHold(bool stepwise = false) => new(Guid.CreateVersion7(DateTimeOffset.UnixEpoch), "o", DateTimeOffset.UnixEpoch, []) { IsStepwise = stepwise };
+    public static Hold NewHold(bool stepwise = false, long? clampedTo = null, string[]? warnings = null) =>
+        new(Guid.CreateVersion7(DateTimeOffset.UnixEpoch), "o", DateTimeOffset.UnixEpoch, []) { IsStepwise = stepwise, ClampedTo = clampedTo, Warnings = warnings ?? [] };
 
     private ValueTask EndAsync(BeginRecord begin, Hold hold, CallOutcome outcome)
     {

@@ -41,6 +41,18 @@ public sealed class OpenAiLikeTests
         Sent(OpenAiLike.Of(provider).Prepare(request), null).ShouldBe(sent);
     }
 
+    [Theory]
+    [InlineData("{\"model\":\"m\",\"max_completion_tokens\":null,\"max_tokens\":null}", "{\"model\":\"m\",\"max_completion_tokens\":null,\"max_tokens\":7}")]
+    [InlineData("{\"max_tokens\":null,\"model\":\"m\",\"max_completion_tokens\":null}", "{\"max_tokens\":7,\"model\":\"m\",\"max_completion_tokens\":null}")]
+    [InlineData("{\"model\":\"m\",\"max_completion_tokens\":null}", "{\"model\":\"m\",\"max_tokens\":7}")]
+    [InlineData("{\"model\":\"m\",\"max_tokens\":null}", "{\"model\":\"m\",\"max_tokens\":7}")]
+    public void No_null_behind_it_undoes_a_bound_of_ours(string body, string sent)
+    {
+        var request = OpenAiLike.Of("mistral").Prepare(ChatRequestReader.Read(System.Text.Encoding.UTF8.GetBytes(body)).Request!);
+        using var stream = request.BodyWith(7).OpenRead();
+        new StreamReader(stream).ReadToEnd().ShouldBe(sent);
+    }
+
     [Fact]
     public void A_form_is_left_alone()
     {
