@@ -45,7 +45,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     [Fact]
     public async Task A_reserve_that_does_not_look_at_the_holds_of_others_is_caught()
     {
-        using var planted = new PlantedGateway(new Snippet("c.live + c.seed, c.held\n", "c.live + c.seed, 0\n"));
+        using var planted = new PlantedGateway(new Snippet("used_of(c, spec.letter), c.held\n", "used_of(c, spec.letter), 0\n"));
         (await SmallAsync(planted, clients: 120)).ShouldBreak(RaceCheck.NoOverspend, RaceCheck.NeverPassed);
         await SceneAsync(planted, RaceOrg.With(new RaceLimit(RaceOrg.Name, RaceOrg.Concurrency, 2)), SixAtOnceAsync, RaceCheck.WithinConcurrency);
     }
