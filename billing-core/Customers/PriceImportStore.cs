@@ -14,19 +14,6 @@ internal sealed record PriceChange(ModelPrice? Before, ModelPrice After);
 /// <summary>Puts many prices into the price book at once.</summary>
 internal sealed class PriceImportStore(NpgsqlDataSource database)
 {
-    private const string Insert = $"""
-        insert into model_prices ({PriceStore.Columns}) values (@Provider, @Model, @EffectiveFrom, @Currency, @Input, @CachedInput, @CacheWrite,
-            @CacheWrite1h, @Output, @MaxInputTokens, @MaxOutputTokens, @HiddenOutput, @Terms::jsonb)
-        """;
-
-    /// <summary>The last price at or before a time, and all after it: what an import from then on can meet.</summary>
-    private const string Current = $"""
-        select {PriceStore.Columns} from model_prices one where effective_from >= coalesce((
-            select max(effective_from) from model_prices other
-            where other.provider = one.provider and other.model = one.model and other.effective_from <= @from), '-infinity')
-        order by provider, model, effective_from
-        """;
-
     /// <summary>All or nothing. A price that says what is in force at its date anyway is no news; so a document that comes again changes nothing.</summary>
     public async Task<PriceImportOutcome> ImportAsync(IReadOnlyList<ModelPrice> prices, DateTimeOffset from, bool isDry, CancellationToken cancel)
     {
@@ -34,7 +21,7 @@ internal sealed class PriceImportStore(NpgsqlDataSource database)
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         // Two imports, or an import and a PUT, come one after the other; readers do not wait.
         await connection.ExecuteAsync("lock table model_prices in share row exclusive mode", transaction: transaction);
-        var stored = (await connection.QueryAsync<PriceRow>(Current, new { from }, transaction)).Select(row => row.ToPrice())
+        var stored = (await connection.QueryAsync<PriceRow>(PriceStore.InForceFrom, new { from }, transaction)).Select(row => row.ToPrice())
             .GroupBy(price => (price.Provider, price.Model)).ToDictionary(group => group.Key, group => group.ToList());
         var (changes, conflicts, imported, unchanged) = (new List<PriceChange>(), new List<string>(), 0, 0);
         foreach (var history in prices.GroupBy(price => (price.Provider, price.Model)))
@@ -49,7 +36,7 @@ internal sealed class PriceImportStore(NpgsqlDataSource database)
         }
         if (!isDry && conflicts.Count == 0)
         {
-            await connection.ExecuteAsync(Insert, changes.Select(change => PriceRow.Of(change.After)), transaction);
+            await connection.ExecuteAsync(PriceStore.Insert, changes.Select(change => PriceRow.Of(change.After)), transaction);
             await transaction.CommitAsync(cancel);
         }
         return new PriceImportOutcome(imported, unchanged, changes, conflicts);

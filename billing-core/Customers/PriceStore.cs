@@ -11,6 +11,19 @@ internal sealed class PriceStore(NpgsqlDataSource database)
         "provider, model, effective_from, currency, input, cached_input, cache_write, cache_write_1h, output, max_input_tokens, max_output_tokens, "
         + "hidden_output, terms";
 
+    internal const string Insert = $"""
+        insert into model_prices ({Columns}) values (@Provider, @Model, @EffectiveFrom, @Currency, @Input, @CachedInput, @CacheWrite,
+            @CacheWrite1h, @Output, @MaxInputTokens, @MaxOutputTokens, @HiddenOutput, @Terms::jsonb)
+        """;
+
+    /// <summary>Of each model the last price at or before <c>@from</c>, and all after it.</summary>
+    internal const string InForceFrom = $"""
+        select {Columns} from model_prices one where effective_from >= coalesce((
+            select max(effective_from) from model_prices other
+            where other.provider = one.provider and other.model = one.model and other.effective_from <= @from), '-infinity')
+        order by provider, model, effective_from
+        """;
+
     /// <summary>The price in force at a time; null when there was none yet.</summary>
     public async Task<ModelPrice?> FindAsync(string provider, string model, DateTimeOffset at)
     {
@@ -26,11 +39,7 @@ internal sealed class PriceStore(NpgsqlDataSource database)
     public async Task<bool> AddAsync(ModelPrice price)
     {
         await using var connection = await database.OpenConnectionAsync();
-        await connection.ExecuteAsync($"""
-            insert into model_prices ({Columns}) values (@Provider, @Model, @EffectiveFrom, @Currency, @Input, @CachedInput, @CacheWrite,
-                @CacheWrite1h, @Output, @MaxInputTokens, @MaxOutputTokens, @HiddenOutput, @Terms::jsonb)
-            on conflict do nothing
-            """, PriceRow.Of(price));
+        await connection.ExecuteAsync($"{Insert} on conflict do nothing", PriceRow.Of(price));
         var stored = await connection.QuerySingleAsync<PriceRow>(
             $"select {Columns} from model_prices where provider = @Provider and model = @Model and effective_from = @EffectiveFrom", price);
         return stored.ToPrice() == price;
@@ -42,12 +51,7 @@ internal sealed class PriceStore(NpgsqlDataSource database)
     /// </summary>
     public static async Task<IReadOnlyList<ModelPrice>> ForGatewaysAsync(NpgsqlConnection connection, DateTimeOffset now)
     {
-        var rows = await connection.QueryAsync<PriceRow>($"""
-            select {Columns} from model_prices one where effective_from >= coalesce((
-                select max(effective_from) from model_prices other
-                where other.provider = one.provider and other.model = one.model and other.effective_from <= @dayAgo), '-infinity')
-            order by provider, model, effective_from
-            """, new { dayAgo = now.AddDays(-1) });
+        var rows = await connection.QueryAsync<PriceRow>(InForceFrom, new { from = now.AddDays(-1) });
         return
         [
             .. rows.GroupBy(row => (row.Provider, row.Model)).SelectMany(history => history.Select((row, index) =>

@@ -6,7 +6,6 @@ using Quota.Gateway.Metering;
 using Quota.Gateway.Providers;
 using Quota.Gateway.Providers.Tokens;
 using Quota.Gateway.Spool;
-using Quota.Shared.Amounts;
 using Quota.Shared.ControlPlane;
 using Quota.Shared.Pricing;
 
@@ -24,9 +23,9 @@ internal sealed record Attempt(int Number, Guid Id, Guid RequestId, Upstream Ups
 /// </summary>
 internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, UpstreamPool pool, LimitsOptions limits, GatewayClock clock)
 {
-    private int _counting;
     private readonly Func<BeginRecord, Hold, CallOutcome, ValueTask> _end = recorder.EndAsync;
     private readonly Func<BeginRecord, CallOutcome, CallOutcome, ValueTask> _correct = recorder.CorrectAsync;
+    private int _counting;
 
     /// <summary>Null when an upstream's answer went to the client, else what to tell the client instead.</summary>
     public async Task<Refusal?> RunAsync(HttpContext context, AskedCall call, IReadOnlyList<Upstream> candidates)
@@ -92,7 +91,7 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
     {
         var request = call.Adapter.Prepare(call.Request.Naming(attempt.Upstream.NameOf(call.Model)), attempt.Upstream);
         var price = call.State.PriceOf(attempt.Upstream.Provider, call.Model, hold.At) ?? demand.Price;   // the reserve's instant alone chooses it
-        var begin = BeginOf(call, attempt, hold, demand, price);
+        var begin = CallBegin.Of(call, attempt, hold, demand, price, clock.GetUtcNow());
         var meter = new CallMeter(begin, hold, call.Adapter.ReaderFor(call.Target, request, attempt.Upstream), _end, clock, tokens => limiter.CoverAsync(hold, tokens))
         {
             Correct = _correct, CountInput = () => InTurn(() => InputBound.Estimate(call.Target.Route.Kind, call.Model, call.Request)),
@@ -114,65 +113,6 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
             return new Refusal.Unavailable("limiter", $"Limits cannot be checked now: {problem.Message}.", 1);
         }
         return await forwarder.ForwardAsync(context, new ForwardedCall(call.Adapter, attempt.Upstream, address, request, body, meter, hold) { RequestId = attempt.RequestId, HasNext = !attempt.IsLast });
-    }
-
-    private BeginRecord BeginOf(AskedCall call, Attempt attempt, Hold hold, Demand demand, PriceFunction price) => new()
-    {
-        Id = hold.RequestId,
-        RequestId = attempt.Number > 1 ? attempt.RequestId : null,
-        Attempt = attempt.Number > 1 ? attempt.Number : null,
-        At = hold.At,
-        AtSource = hold.IsStored ? "redis" : "gateway",
-        IsHeld = hold.IsStored,
-        OrgId = call.Caller.Org.Id,
-        Org = call.Caller.Org.Code,
-        Team = call.Caller.Key.Team,
-        User = call.Caller.Key.User,
-        KeyId = call.Caller.Key.Id,
-        Subscription = call.Caller.Key.Subscription,
-        Environment = call.Caller.Key.Environment,
-        Provider = attempt.Upstream.Provider,
-        Upstream = attempt.Upstream.Name,
-        Route = call.Target.Route.Template,
-        Endpoint = call.Target.Route.Kind,
-        Model = call.Model,
-        RequestedModel = call.Request.Model != call.Model ? call.Request.Model : null,
-        ServiceTier = call.Request.ServiceTier,
-        Stream = call.Request.Stream,
-        StartedAt = clock.GetUtcNow(),
-        Tags = call.Caller.Key.Tags.Count > 0 ? call.Caller.Key.Tags : null,
-        Price = price.Price,
-        PriceFunction = price,
-        Markup = demand.Markup != 1 ? demand.Markup : null,
-        InputEstimate = Math.Min(demand.InputTokens, (call.Request.InputBytes + CallMeter.BytesPerTokenEstimate - 1) / CallMeter.BytesPerTokenEstimate),
-        OutputBound = (hold.ClampedTo ?? demand.Output) * demand.Choices,
-        BytesIn = demand.BytesIn,
-        Images = demand.Images,
-        Seconds = demand.Seconds > 0 ? demand.Seconds : null,
-        Characters = demand.Characters > 0 ? demand.Characters : null,
-        Held = HeldMoney(hold, demand.Price),
-        Counters = CountersOf(hold),
-    };
-
-    private static string? HeldMoney(Hold hold, PriceFunction price)
-    {
-        foreach (var counter in hold.Counters)
-        {
-            if (counter.Counter.Terms.IsMoney)
-                return NanoUnits.ToText(counter.Quantity, price.Currency);
-        }
-        return null;
-    }
-
-    private static BeginCounter[] CountersOf(Hold hold)
-    {
-        var counters = new BeginCounter[hold.Counters.Count];
-        for (var i = 0; i < counters.Length; i++)
-        {
-            var held = hold.Counters[i];
-            counters[i] = new BeginCounter(held.Id, held.Counter.Terms.Meter, held.Kind, held.EndsAtMs);
-        }
-        return counters;
     }
 
     /// <summary>

@@ -48,6 +48,7 @@ internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions optio
 
     private HttpMessageInvoker Plain => field ??= new(_sockets, disposeHandler: false);
 
+    /// <summary>Sends it, and returns when it has ended. The client has an answer, unless <see cref="AttemptEnd.Refusal"/> is there or the upstream failed and another can be tried.</summary>
     public async Task<AttemptEnd> ForwardAsync(HttpContext context, ForwardedCall call)
     {
         using SentStream sent = call.Request.StreamsBody ? new PassedStream(context, options.MaxUploadBytes, call.Meter.Sent) : call.Body.OpenRead();   // ends with this call: the client's bytes below are given back after it

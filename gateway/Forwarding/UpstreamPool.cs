@@ -87,25 +87,3 @@ internal sealed class UpstreamPool(
         },
     };
 }
-
-/// <summary>YARP's own start, without its routes: calls come by ours.</summary>
-internal sealed class YarpStart(IServiceProvider services) : IEndpointRouteBuilder
-{
-    public IServiceProvider ServiceProvider => services;
-
-    public ICollection<EndpointDataSource> DataSources { get; } = [];
-
-    public IApplicationBuilder CreateApplicationBuilder() => new ApplicationBuilder(services);
-}
-
-/// <summary>A probe of an upstream carries its credential, as a call would.</summary>
-internal sealed class ProbeRequests(UpstreamTable upstreams, IEnumerable<IProviderAdapter> adapters) : IProbingRequestFactory
-{
-    public HttpRequestMessage CreateRequest(ClusterModel cluster, DestinationModel destination)
-    {
-        var upstream = upstreams.Now.Upstreams.First(it => it.Name == cluster.Config.ClusterId);
-        var request = new HttpRequestMessage(HttpMethod.Get, upstream.AddressOf(upstream.Health!.Path));
-        adapters.First(adapter => adapter.Protocol == upstream.Protocol).Authorize(request, upstream, default);
-        return request;
-    }
-}

@@ -35,7 +35,7 @@ internal sealed class UpstreamTable
 
 /// <summary>What <c>quota.yaml</c> says of where calls go.</summary>
 /// <param name="Aliases">From a client's name of a model to the one that is routed, allowed and priced.</param>
-/// <param name="Balancing">How the first of several upstreams is chosen; one of <see cref="BalancingPolicies"/>.</param>
+/// <param name="Balancing">How the first of several upstreams is chosen; one of <see cref="UpstreamPool.Policies"/>.</param>
 internal sealed record UpstreamsFile(IReadOnlyList<Upstream> Upstreams, IReadOnlyDictionary<string, string> Aliases, string Balancing)
 {
     public static readonly UpstreamsFile Empty = new([], new Dictionary<string, string>(), "first");

@@ -115,7 +115,8 @@ internal sealed class CallMeter(
         {
             var price = begin.PriceOf(outcome);
             price.Cost(outcome.Usage);
-            price.Spend(outcome.Usage);
+            if (!price.IsSpendCost)
+                price.Spend(outcome.Usage);
             return true;
         }
         catch (OverflowException)

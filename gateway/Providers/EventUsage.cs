@@ -1,4 +1,5 @@
 using System.Buffers;
+using Quota.Gateway.Providers.Framing;
 using Quota.Gateway.Providers.Tokens;
 
 namespace Quota.Gateway.Providers;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
@@ -13,17 +12,14 @@ namespace Quota.Gateway.Providers.Bedrock;
 /// headers <c>x-amzn-bedrock-{input,output,cache-read-input,cache-write-input}-token-count</c>, which most models have.
 /// </summary>
 /// <param name="isEmbedding">There is no output, and so nothing that tells it.</param>
-internal sealed class AnswerUsage(bool isEmbedding) : UsageReader
+internal sealed class AnswerUsage(bool isEmbedding)
+    : WholeUsage("usage", "model", "serviceTier", "performanceConfig", "inputTextTokenCount", "prompt_token_count", "generation_token_count")
 {
     private const string Header = "x-amzn-bedrock-";
     private static readonly string[] Counts = ["input", "output", "cache-read-input", "cache-write-input"];
     private static readonly string[] Names = ["inputTokenCount", "outputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"];
 
-    private readonly JsonFieldScanner _scanner = new("usage", "model", "serviceTier", "performanceConfig", "inputTextTokenCount", "prompt_token_count", "generation_token_count");
-    private long _bytes;
-
-    /// <summary>Only for an estimate when no usage comes: the object around the text counts as text.</summary>
-    public override long OutputBytes => isEmbedding ? 0 : _bytes;
+    public override long OutputBytes => isEmbedding ? 0 : base.OutputBytes;
 
     public override void Answered(HttpResponseHeaders headers)
     {
@@ -34,19 +30,11 @@ internal sealed class AnswerUsage(bool isEmbedding) : UsageReader
         ServiceTier = BedrockTier.Served(Text(headers, Header + "service-tier"), Text(headers, Header + "performanceconfig-latency"));
     }
 
-    public override void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
+    protected override void Read()
     {
-        kept?.Write(data);
-        _bytes += data.Length;
-        if (IsComplete)
-            return;
-        _scanner.Feed(data);
-        if (!_scanner.IsComplete)
-            return;
-        IsComplete = true;
-        ResponseModel = ModelName.Parse(_scanner.Value("model"));
+        ResponseModel = ModelName.Parse(Value("model"));
         ServiceTier = BedrockTier.Served(Word("serviceTier", "type"), Word("performanceConfig", "latency")) ?? ServiceTier;
-        if (_scanner.Value("usage") is { } raw && (BedrockUsage.Parse(raw) ?? MessagesUsage.Parse(raw)?.Counts ?? ChatUsage.Parse(raw)) is { } usage)
+        if (Value("usage") is { } raw && (BedrockUsage.Parse(raw) ?? MessagesUsage.Parse(raw)?.Counts ?? ChatUsage.Parse(raw)) is { } usage)
             (Usage, UsageRaw) = (usage, raw);
         else if (Usage is null)
             Take([Count("inputTextTokenCount") ?? Count("prompt_token_count"), isEmbedding ? 0 : Count("generation_token_count"), null, null]);   // Titan's embeddings, Llama
@@ -57,7 +45,7 @@ internal sealed class AnswerUsage(bool isEmbedding) : UsageReader
     {
         try
         {
-            return BedrockTier.Word(Value(name), field);
+            return BedrockTier.Word(Parsed(name), field);
         }
         catch (InvalidOperationException)
         {
@@ -81,9 +69,9 @@ internal sealed class AnswerUsage(bool isEmbedding) : UsageReader
         Usage = BedrockUsage.Parse(UsageRaw);
     }
 
-    private JsonElement Value(string field)
+    private JsonElement Parsed(string field)
     {
-        var json = new Utf8JsonReader(_scanner.Value(field));
+        var json = new Utf8JsonReader(Value(field));
         try
         {
             return JsonElement.TryParseValue(ref json, out var value) ? value.Value : default;
@@ -94,7 +82,7 @@ internal sealed class AnswerUsage(bool isEmbedding) : UsageReader
         }
     }
 
-    private long? Count(string field) => Value(field) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var count) ? count : null;
+    private long? Count(string field) => Parsed(field) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var count) ? count : null;
 
     private static long? Number(HttpResponseHeaders headers, string name) => long.TryParse(Text(headers, name), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Quota.Gateway.Providers.Framing;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Providers.Bedrock;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
 
-namespace Quota.Gateway.Providers;
+namespace Quota.Gateway.Providers.Framing;
 
 /// <summary>
 /// Amazon's <c>application/vnd.amazon.eventstream</c> (smithy.io/2.0/aws/amazon-eventstream.html), as Bedrock streams. A message, all big-endian:

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Quota.Gateway.Providers;
+namespace Quota.Gateway.Providers.Framing;
 
 /// <summary>
 /// The headers of an Amazon message that say what it is: <c>:message-type</c> is <c>event</c>, <c>exception</c> or <c>error</c>, and the name stands in

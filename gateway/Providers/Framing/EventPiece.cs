@@ -1,4 +1,4 @@
-namespace Quota.Gateway.Providers;
+namespace Quota.Gateway.Providers.Framing;
 
 /// <summary>One event, whatever its framing. The bytes are good only while it is looked at.</summary>
 /// <param name="name">

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Quota.Gateway.Providers;
+namespace Quota.Gateway.Providers.Framing;
 
 /// <summary>
 /// Splits an answer into events, however the bytes are cut. Whole events inside one piece are looked at in place; only one that is cut is

@@ -1,4 +1,4 @@
-namespace Quota.Gateway.Providers;
+namespace Quota.Gateway.Providers.Framing;
 
 /// <summary>
 /// An event a line, ended by LF or CR LF: <c>application/x-ndjson</c> (github.com/ndjson/ndjson-spec), as Ollama streams. CR alone is white space

@@ -1,4 +1,4 @@
-namespace Quota.Gateway.Providers;
+namespace Quota.Gateway.Providers.Framing;
 
 /// <summary>
 /// Server-sent events (WHATWG HTML, 9.2.6): lines, each ended by CR LF, LF or CR, and a blank one ends the event. Where CR LF may be meant,

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using Quota.Gateway.Providers.Framing;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Providers.Gemini;

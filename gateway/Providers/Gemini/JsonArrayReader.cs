@@ -1,3 +1,5 @@
+using Quota.Gateway.Providers.Framing;
+
 namespace Quota.Gateway.Providers.Gemini;
 
 /// <summary>

@@ -4,17 +4,12 @@ using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Providers.OpenAi;
 
-/// <summary>Ends streamed completions as OpenAI ends those that reached <c>max_tokens</c>; what all chunks share is taken from one that came before.</summary>
-internal readonly ref struct CompletionsEnding
+/// <summary>Ends streamed completions as OpenAI ends those that reached <c>max_tokens</c>.</summary>
+/// <param name="chunk">One that came before; null when there was none.</param>
+internal readonly ref struct CompletionsEnding(IBufferWriter<byte> output, byte[]? chunk, string? model, bool asksUsage)
 {
-    private readonly IBufferWriter<byte> _output;
-    private readonly ChunkHead _head;
-    private readonly string? _model;
-    private readonly bool _asksUsage;
-
-    /// <param name="chunk">One that came before; null when there was none.</param>
-    public CompletionsEnding(IBufferWriter<byte> output, byte[]? chunk, string? model, bool asksUsage) =>
-        (_output, _head, _model, _asksUsage) = (output, new ChunkHead(chunk), model, asksUsage);
+    private readonly ChunkWriter _chunks = new(output, "text_completion", chunk, model, asksUsage);
+    private readonly bool _asksUsage = asksUsage;
 
     public void Finish(int choice)
     {
@@ -26,10 +21,7 @@ internal readonly ref struct CompletionsEnding
         json.WriteNull("logprobs");
         json.WriteString("finish_reason", "length");
         json.WriteEndObject();
-        json.WriteEndArray();
-        if (_asksUsage)
-            json.WriteNull("usage");
-        End(json);
+        _chunks.EndChoices(json);
     }
 
     public void Done(UsageCounts counted)
@@ -37,36 +29,16 @@ internal readonly ref struct CompletionsEnding
         if (_asksUsage)
         {
             using var json = Begin();
-            json.WriteStartArray("choices");
-            json.WriteEndArray();
-            json.WriteStartObject("usage");
-            json.WriteNumber("prompt_tokens", counted.InputTokens);
-            json.WriteNumber("completion_tokens", counted.OutputTokens);
-            json.WriteNumber("total_tokens", counted.InputTokens + counted.OutputTokens);
-            json.WriteEndObject();
-            End(json);
+            ChunkWriter.BeginUsage(json, counted);
+            _chunks.EndUsage(json);
         }
-        _output.Write("data: [DONE]\n\n"u8);
+        _chunks.Done();
     }
 
     private Utf8JsonWriter Begin()
     {
-        _output.Write("data: "u8);
-        var json = new Utf8JsonWriter(_output);
-        json.WriteStartObject();
-        if (!_head.Copy(json, "id"))
-            json.WriteString("id", "");
-        json.WriteString("object", "text_completion");
-        if (!_head.Copy(json, "created"))
-            json.WriteNumber("created", 0);
-        json.WriteString("model", _model ?? "");
+        var json = _chunks.Begin();
+        _chunks.WriteModel(json);
         return json;
-    }
-
-    private void End(Utf8JsonWriter json)
-    {
-        json.WriteEndObject();
-        json.Flush();
-        _output.Write("\n\n"u8);
     }
 }

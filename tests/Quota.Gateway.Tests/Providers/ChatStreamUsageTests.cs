@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Quota.Gateway.Providers;
+using Quota.Gateway.Providers.Framing;
 using Quota.Gateway.Providers.OpenAi;
 using Quota.Shared.Usage;
 using static Quota.Gateway.Tests.Providers.ChatStreams;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using CsCheck;
 using Quota.Gateway.Providers;
+using Quota.Gateway.Providers.Framing;
 using Quota.Gateway.Providers.OpenAi;
 using Quota.TestKit;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using CsCheck;
 using Quota.Gateway.Providers;
+using Quota.Gateway.Providers.Framing;
 using Quota.TestKit;
 
 namespace Quota.Gateway.Tests.Providers.Framing;

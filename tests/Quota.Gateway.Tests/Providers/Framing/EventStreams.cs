@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Quota.Gateway.Providers;
+using Quota.Gateway.Providers.Framing;
 
 namespace Quota.Gateway.Tests.Providers.Framing;
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Quota.Gateway.Providers;
+using Quota.Gateway.Providers.Framing;
 using Quota.Gateway.Providers.Gemini;
 using Quota.Gateway.Tests.Providers.Framing;
 using Quota.TestKit;
