@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Quota.Gateway.Limits;
 using Quota.Gateway.Providers;
 using Quota.Gateway.Providers.Framing;
@@ -141,7 +140,7 @@ internal sealed class CallMeter(
             ProviderCost = reader.ProviderCost,
             FirstByteAt = _firstByteAt,
             EndedAt = clock.GetUtcNow(),
-            UsageRaw = usage is null ? null : RawOf(reader.UsageRaw),
+            UsageRaw = usage is null || reader.UsageRaw is not { } raw ? null : RawJson.TryTake(raw),   // left out when it is no JSON: the event must be written whatever it is
         };
     }
 
@@ -176,18 +175,5 @@ internal sealed class CallMeter(
                 return id.Length <= 256 ? id : null;
         }
         return null;
-    }
-
-    /// <summary>The provider's usage object as it came; left out when it is no JSON after all, because the event must be written whatever it is.</summary>
-    private static JsonElement? RawOf(byte[]? raw)
-    {
-        try
-        {
-            return raw is null ? null : JsonElement.Parse(raw);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
     }
 }

@@ -20,24 +20,46 @@ internal sealed class UsageObservingStream(Stream upstream, CallMeter call, long
     private long _seen;
     private bool _endSeen, _ended, _drained;
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]   // a read of a stream waits once per event: no garbage for each
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    /// <summary>Nearly every read finds its bytes there and passes them on: no state machine for those.</summary>
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var token = gone?.Watch(cancellationToken) ?? cancellationToken;
         if (buffer.IsEmpty)   // YARP asks so whether there is something to read, before it rents a buffer: not an end
-            return _ended || _held is { IsEmpty: false } ? 0 : await ReadUpstreamAsync(buffer, token);
-        if (_held is null)
+            return _ended || _held is { IsEmpty: false } ? ValueTask.FromResult(0) : ReadUpstreamAsync(buffer, token);
+        if (_held is not null)
+            return HandOutAsync(buffer, token);
+        var read = ReadUpstreamAsync(buffer, token);
+        if (!read.IsCompletedSuccessfully || call.MayBeCut)
+            return PassAsync(read, buffer, token);
+        var count = read.Result;
+        var passed = PassAsync(buffer[..count]);
+        return passed.IsCompletedSuccessfully ? ValueTask.FromResult(count) : AfterAsync(passed, count);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> PassAsync(ValueTask<int> read, Memory<byte> buffer, CancellationToken token)
+    {
+        var count = await read;
+        if (!call.MayBeCut)
         {
-            var count = await ReadUpstreamAsync(buffer, token);
-            if (!call.MayBeCut)
-            {
-                await PassAsync(buffer[..count]);
-                return count;
-            }
-            _held = new HeldBytes();   // the hold was lost while we waited: these bytes have not gone out yet
-            await HoldBackAsync(buffer[..count]);
+            await PassAsync(buffer[..count]);
+            return count;
         }
-        while (_held.IsEmpty && !_ended)
+        _held = new HeldBytes();   // the hold was lost while we waited: these bytes have not gone out yet
+        await HoldBackAsync(buffer[..count]);
+        return await HandOutAsync(buffer, token);
+    }
+
+    private static async ValueTask<int> AfterAsync(ValueTask passed, int count)
+    {
+        await passed;
+        return count;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]   // a read of a stream waits once per event: no garbage for each
+    private async ValueTask<int> HandOutAsync(Memory<byte> buffer, CancellationToken token)
+    {
+        while (_held!.IsEmpty && !_ended)
         {
             _chunk ??= ArrayPool<byte>.Shared.Rent(ChunkBytes);
             var count = await ReadUpstreamAsync(_chunk, token);

@@ -33,7 +33,16 @@ internal abstract class EventUsage<TProgress> : UsageReader
 
     public override long TextEvents => Now.TextEvents;
 
-    public override void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept) => Events.Feed(data, kept);
+    public override void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
+    {
+        while (!data.IsEmpty)
+        {
+            var taken = TakeKnown(data, kept);
+            if (taken == 0)
+                Events.FeedOne(data, kept, out taken);
+            data = data[taken..];
+        }
+    }
 
     public override EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
     {
@@ -58,11 +67,31 @@ internal abstract class EventUsage<TProgress> : UsageReader
 
     public override KeptText? KeepTextOf(string model) => Text = KeptText.For(model);
 
+    /// <summary>Takes what the grammar knows without looking for its end: whole events, or the end of one that came in two pieces.</summary>
+    private int TakeKnown(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
+    {
+        if (Events.IsBetween)
+        {
+            var run = TakeRun(data);
+            if (run > 0)
+                kept?.Write(data[..run]);
+            return run;
+        }
+        var joined = Events.JoinedWith(data);
+        return joined.IsEmpty || TakeRun(joined) is not (> 0 and var length) ? 0 : Events.TookJoined(length, kept);
+    }
+
     private void Mark()
     {
         _before = Now;
         Text?.Mark();
     }
+
+    /// <summary>
+    /// Takes whole events that <paramref name="data"/> begins with, as far as it knows them without looking for their ends, and that the client may see;
+    /// answers how many bytes. Only where an event begins, in a framing that allows it (<see cref="EventReader.IsBetween"/>).
+    /// </summary>
+    protected virtual int TakeRun(ReadOnlySpan<byte> data) => 0;
 
     /// <summary>Gets an event; answers whether the client may see it.</summary>
     protected abstract bool OnEvent(EventPiece piece);

@@ -123,7 +123,7 @@ internal sealed record CallOutcome
 
     public DateTimeOffset? FirstByteAt { get; init; }
     public required DateTimeOffset EndedAt { get; init; }
-    public JsonElement? UsageRaw { get; init; }
+    public RawJson? UsageRaw { get; init; }
 }
 
 /// <summary>The counters hold the call; <paramref name="Spend"/> is what it added to the broadest spend counter, if there is one.</summary>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Quota.Shared.Usage;
@@ -96,8 +95,8 @@ public sealed record UsageEvent
     /// <summary>True when the provider did not report usage and it was counted from what passed.</summary>
     public bool Estimated { get; init; }
 
-    /// <summary>The provider's own usage object, verbatim.</summary>
-    public JsonElement? UsageRaw { get; init; }
+    /// <summary>The provider's own usage object, verbatim; absent when it told none, or what is no JSON.</summary>
+    public RawJson? UsageRaw { get; init; }
 
     public string? PriceVersion { get; init; }
 

@@ -29,15 +29,22 @@ switch (args)
 
 if (args is ["streams"])
     return Environment.GetEnvironmentVariable(ProxyBenchmark.SpinVariable) is null ? await AgainWithoutSpinningAsync(args) : await StreamBenchmark.RunAsync();
+if (args is ["reader"])
+{
+    await ReaderBenchmark.RunAsync();
+    return 0;
+}
 var options = args.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
 if (args.Length % 2 != 0 || options.Keys.Except(["--seconds", "--connections", "--only"]).Any())
 {
     Console.Error.WriteLine("""
         usage: dotnet run -c Release --project tests/Quota.Benchmarks [-- --seconds 5 --connections 1,64 --only gateway]
                dotnet run -c Release --project tests/Quota.Benchmarks -- streams
+               dotnet run -c Release --project tests/Quota.Benchmarks -- reader
 
         Prints what the gateway costs over bare YARP, all measured in this one run. --only: what has this in its name, beside bare YARP.
         streams: what reading a stream costs, the first token, and 512 streams at once.
+        reader: what of that is reading alone, without sockets.
         Needs redis-server, and nginx where it is to be compared. Build with -c Release first: the gateway is started from artifacts/bin.
         """);
     return 2;

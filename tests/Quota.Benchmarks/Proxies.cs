@@ -57,20 +57,24 @@ internal static class Proxies
         app.Run(async context => await forwarder.SendAsync(context, upstream, http, ForwarderRequestConfig.Empty, new Reading(hides, clock)));
     });
 
+    private static readonly BeginRecord Begin = new()
+    {
+        Id = Guid.CreateVersion7(DateTimeOffset.UnixEpoch), At = DateTimeOffset.UnixEpoch, AtSource = "redis", OrgId = "o", Org = "acme", KeyId = "k", Provider = "openai", Upstream = "openai",
+        Route = "/v1/chat/completions", Model = "gpt-4.1-nano", Stream = true, StartedAt = DateTimeOffset.UnixEpoch, InputEstimate = 9, OutputBound = 1_000_000, Counters = [],
+        Price = new ModelPrice { Provider = "openai", Model = "gpt-4.1-nano", Currency = "USD", Version = "v", Input = 1, Output = 1 },
+    };
+
+    private static readonly Hold Hold = new(Begin.Id, "o", DateTimeOffset.UnixEpoch, []);
+
+    /// <summary>Of a call that nothing but its end is done for.</summary>
+    public static CallMeter MeterOf(bool hides, GatewayClock clock) =>
+        new(Begin, Hold, new ChatStreamUsage(hides), static (_, _, outcome) => outcome.Estimated ? throw new InvalidOperationException("usage was not read") : ValueTask.CompletedTask, clock);
+
     private sealed class Reading(bool hides, GatewayClock clock) : HttpTransformer
     {
-        private static readonly BeginRecord Begin = new()
-        {
-            Id = Guid.CreateVersion7(DateTimeOffset.UnixEpoch), At = DateTimeOffset.UnixEpoch, AtSource = "redis", OrgId = "o", Org = "acme", KeyId = "k", Provider = "openai", Upstream = "openai",
-            Route = "/v1/chat/completions", Model = "gpt-4.1-nano", Stream = true, StartedAt = DateTimeOffset.UnixEpoch, InputEstimate = 9, OutputBound = 1_000_000, Counters = [],
-            Price = new ModelPrice { Provider = "openai", Model = "gpt-4.1-nano", Currency = "USD", Version = "v", Input = 1, Output = 1 },
-        };
-
-        private static readonly Hold Hold = new(Begin.Id, "o", DateTimeOffset.UnixEpoch, []);
-
         public override async ValueTask<bool> TransformResponseAsync(HttpContext context, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
         {
-            var meter = new CallMeter(Begin, Hold, new ChatStreamUsage(hides), static (_, _, outcome) => outcome.Estimated ? throw new InvalidOperationException("usage was not read") : ValueTask.CompletedTask, clock);
+            var meter = MeterOf(hides, clock);
             meter.Answered(proxyResponse!);
             var goesOn = await base.TransformResponseAsync(context, proxyResponse, cancellationToken);
             context.Response.Headers.ContentLength = null;

@@ -19,7 +19,9 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
     /// <summary>It does not, and is not worth keeping until it does: it will not be read.</summary>
     protected const int Unreadable = -2;
 
-    private byte[] _partial = [];   // rented while an event is in progress
+    private const int KeptBytes = 4096, JoinedBytes = 1024;
+
+    private byte[] _partial = [];   // rented from the first event that is cut to the stream's end, as long as it is small
     private int _length;
     private int _out;   // so many bytes of the event in progress are with the client already
     private bool _passes;   // the event in progress passes unread
@@ -37,15 +39,43 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
     /// <summary>What has come of the event in progress.</summary>
     public ReadOnlySpan<byte> Rest => _partial.AsSpan(0, _length);
 
+    /// <summary>Whether the next byte begins an event, and nothing is remembered of those before it: whoever finds that event's end otherwise may pass it by.</summary>
+    public bool IsBetween => _length == 0 && !_passes && IsAtBeginning;
+
+    /// <summary>The event in progress and what follows it, as much as most events have; empty when whoever finds its end otherwise may not pass it by.</summary>
+    public ReadOnlySpan<byte> JoinedWith(ReadOnlySpan<byte> data)
+    {
+        if (!MayBePassedBy || _length is 0 or > JoinedBytes)
+            return default;
+        var (length, more) = (_length, Math.Min(data.Length, JoinedBytes));
+        Append(data[..more]);
+        _length = length;
+        return _partial.AsSpan(0, length + more);
+    }
+
+    /// <summary>So many of the bytes joined were whole events, and were taken; answers how many of them are of the new data.</summary>
+    public int TookJoined(int length, IBufferWriter<byte>? kept)
+    {
+        var taken = length - _length;
+        kept?.Write(_partial.AsSpan(_out, length - _out));
+        _out = 0;
+        GiveBack();
+        BeginAgain();
+        return taken;
+    }
+
     /// <summary>Sees the next bytes. Without <paramref name="kept"/> the client gets them whatever they are.</summary>
     public void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
     {
         while (!data.IsEmpty)
         {
-            Step(data, kept, passesUnread: true, out var taken);
+            FeedOne(data, kept, out var taken);
             data = data[taken..];
         }
     }
+
+    /// <summary>The same, but no further than to the end of the event in progress.</summary>
+    public void FeedOne(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept, out int taken) => Step(data, kept, passesUnread: true, out taken);
 
     /// <summary>Sees the next bytes up to the end of the event in progress; it may end before the first of them.</summary>
     public EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
@@ -62,9 +92,13 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
     {
         _unreadBefore = UnreadBytes;
         if (Rest.IsEmpty)
+        {
+            GiveBackBuffer();
             return EventStep.More;
+        }
         Pass(Rest, kept);
-        GiveBack();
+        _length = 0;
+        GiveBackBuffer();
         return EventStep.Whole;
     }
 
@@ -85,6 +119,17 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
 
     /// <summary>What an event says. False when it cannot be read; it then passes, and counts as unread.</summary>
     protected abstract bool TryRead(ReadOnlySpan<byte> whole, out EventPiece piece);
+
+    /// <summary>Whether an event may be passed by: its end can be found without what the framing remembers.</summary>
+    protected virtual bool MayBePassedBy => false;
+
+    /// <summary>Whether the framing itself remembers nothing.</summary>
+    protected virtual bool IsAtBeginning => false;
+
+    /// <summary>The event in progress was taken as a whole: the framing forgets what it saw of it.</summary>
+    protected virtual void BeginAgain()
+    {
+    }
 
     private EventStep Step(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept, bool passesUnread, out int taken)
     {
@@ -170,7 +215,8 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
     private void GiveBack()
     {
         _length = 0;
-        GiveBackBuffer();
+        if (_partial.Length > KeptBytes)
+            GiveBackBuffer();
     }
 
     private void GiveBackBuffer()

@@ -26,6 +26,12 @@ internal sealed class SseEventReader(EventReader.OnEvent onEvent) : EventReader(
         BlankReturn,
     }
 
+    protected override bool MayBePassedBy => _hasBegun;   // the mark at the stream's beginning is behind us
+
+    protected override bool IsAtBeginning => _at == At.Line && _lines == 0 && _hasBegun;
+
+    protected override void BeginAgain() => (_at, _lines) = (At.Line, 0);
+
     protected override int EndIn(ReadOnlySpan<byte> data)
     {
         for (var i = 0; i < data.Length;)

@@ -14,8 +14,7 @@ namespace Quota.Gateway.Providers.OpenAi;
 internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLike? like = null, IReadOnlyDictionary<string, long>? toolCalls = null) : EventUsage<ChatStreamUsage.Progress>(events => new SseEventReader(events))
 {
     private readonly OpenAiLike _like = like ?? OpenAiLike.Of("openai");
-    private readonly ArrayBufferWriter<byte> _lastChunk = new();   // only of streams that may be cut: what an ending is modelled on
-    private bool _keepsLastChunk;
+    private ArrayBufferWriter<byte>? _lastChunk;   // only of streams that may be cut: what an ending is modelled on
     private ChatChunkShape _shape;
 
     /// <summary>A bit for each choice.</summary>
@@ -30,7 +29,7 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
 
     public override EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)
     {
-        _keepsLastChunk = true;
+        _lastChunk ??= new ArrayBufferWriter<byte>();
         if (!IsJson(Events.Rest.IsEmpty ? data : Events.Rest))
             return base.Next(data, kept, out taken);
         Feed(data, kept);
@@ -40,7 +39,7 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
 
     public override EventStep End(IBufferWriter<byte>? kept)
     {
-        _keepsLastChunk = true;
+        _lastChunk ??= new ArrayBufferWriter<byte>();
         var isJson = IsJson(Events.Rest);
         if (isJson)
             ReadJson(Events.Rest);
@@ -50,7 +49,7 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
 
     public override void WriteEnding(IBufferWriter<byte> output, UsageCounts counted)
     {
-        var ending = new ChatEnding(output, _lastChunk.WrittenSpan, ResponseModel, asksUsage: !hidesUsage);
+        var ending = new ChatEnding(output, _lastChunk is null ? default : _lastChunk.WrittenSpan, ResponseModel, asksUsage: !hidesUsage);
         for (var choice = 0; choice < choices; choice++)
         {
             if ((Now.Finished & Bit(choice)) == 0)
@@ -59,19 +58,30 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
         ending.Done(counted);
     }
 
+    protected override int TakeRun(ReadOnlySpan<byte> data)
+    {
+        if (_lastChunk is not null)
+            return 0;
+        var said = (Now.TextBytes, Now.TextEvents);
+        var taken = _shape.TakeRun(data, Text, ref said);
+        (Now.TextBytes, Now.TextEvents) = said;
+        return taken;
+    }
+
     /// <summary>Answers whether the client may see the event.</summary>
     protected override bool OnEvent(EventPiece piece)
     {
         var data = piece.Data;
-        if (choices == 1 && !_keepsLastChunk && _shape.TryText(data, out var text))
+        var said = (Now.TextBytes, Now.TextEvents);
+        if (_lastChunk is null && _shape.Take(data, Text, ref said))
         {
-            Text?.Add(text);
-            (Now.TextBytes, Now.TextEvents) = (Now.TextBytes + text.Length, Now.TextEvents + (text.IsEmpty ? 0 : 1));
+            (Now.TextBytes, Now.TextEvents) = said;
             return true;
         }
         if (data.SequenceEqual("[DONE]"u8))
         {
             IsComplete = true;
+            _shape.Forget();
             return true;
         }
         ResponseModel ??= FindText(data, "\"model\":"u8);
@@ -87,14 +97,14 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
             hasFinish = ChatDelta.HasFinish(data);
             Now.Finished |= hasFinish ? UInt128.One : 0;
         }
-        if (_keepsLastChunk && hasDelta)
+        if (_lastChunk is not null && hasDelta)
         {
             _lastChunk.ResetWrittenCount();
             _lastChunk.Write(data);
         }
         if (!HoldsUsage(data))
         {
-            if (hasDelta && !hasFinish && choices == 1)
+            if (hasDelta && !hasFinish && choices == 1 && _lastChunk is null && !IsComplete)
                 _shape.Learn(data);
             return true;
         }

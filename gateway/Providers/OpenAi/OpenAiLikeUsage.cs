@@ -8,19 +8,19 @@ namespace Quota.Gateway.Providers.OpenAi;
 internal static class OpenAiLikeUsage
 {
     /// <summary>Tells what came from its cache also, and at first only, as <c>prompt_cache_hit_tokens</c> (api-docs.deepseek.com/guides/kv_cache): input is hits and misses.</summary>
-    public static UsageCounts? DeepSeek(ReadOnlySpan<byte> json) => Parse(json, usage => ChatUsage.Of(usage) is not { } counts ? null
-        : Number(usage, "prompt_cache_hit_tokens") is { } hits && hits <= counts.InputTokens ? counts with { CachedInputTokens = hits } : counts);
+    public static UsageCounts? DeepSeek(ReadOnlySpan<byte> json) => ChatUsage.Parse(json) is not { } counts ? null
+        : Parse(json, usage => Number(usage, "prompt_cache_hit_tokens")) is { } hits && hits <= counts.InputTokens ? counts with { CachedInputTokens = hits } : counts;
 
     /// <summary>Audio in a chat is billed by the second (docs.mistral.ai/api, UsageInfo).</summary>
     public static UsageCounts? Mistral(ReadOnlySpan<byte> json) =>
-        Parse(json, usage => ChatUsage.Of(usage) is { } counts ? counts with { Seconds = ChatUsage.Some(Number(usage, "prompt_audio_seconds") ?? 0) } : null);
+        ChatUsage.Parse(json) is { } counts ? counts with { Seconds = ChatUsage.Some(Parse(json, usage => Number(usage, "prompt_audio_seconds")) ?? 0) } : null;
 
     /// <summary>Tells what was written to a cache, too (openrouter.ai/docs/use-cases/usage-accounting).</summary>
-    public static UsageCounts? OpenRouter(ReadOnlySpan<byte> json) => Parse(json, usage =>
+    public static UsageCounts? OpenRouter(ReadOnlySpan<byte> json)
     {
-        var written = Detail(usage, "prompt_tokens_details", "cache_write_tokens");
-        return ChatUsage.Of(usage) is { } counts && written <= counts.InputTokens - counts.CachedInputTokens ? counts with { CacheWriteTokens = written } : null;
-    });
+        var written = Parse(json, usage => Detail(usage, "prompt_tokens_details", "cache_write_tokens"));
+        return ChatUsage.Parse(json) is { } counts && written <= counts.InputTokens - counts.CachedInputTokens ? counts with { CacheWriteTokens = written } : null;
+    }
 
     /// <summary>
     /// What was charged, in credits, of which one is a dollar; with a key of one's own at the provider below (<c>is_byok</c>) that one's bill comes on

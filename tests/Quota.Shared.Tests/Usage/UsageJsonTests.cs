@@ -10,7 +10,7 @@ public sealed class UsageJsonTests
         Id = Guid.Parse("019ab000-0000-7000-8000-000000000001"), RequestId = Guid.Parse("019ab000-0000-7000-8000-000000000001"), Instance = "i", Seq = 7,
         At = new DateTimeOffset(2026, 11, 23, 6, 0, 0, 123, TimeSpan.Zero), AtSource = "redis", Org = "acme", KeyId = "k", Provider = "openai", Upstream = "openai",
         Route = "/v1/chat/completions", Model = "m", Stream = true, StartedAt = DateTimeOffset.UnixEpoch, EndedAt = DateTimeOffset.UnixEpoch, Status = UsageStatus.Completed,
-        Usage = new UsageCounts { Requests = 1, InputTokens = 3 }, UsageRaw = JsonElement.Parse("""{"prompt_tokens":3}"""), Counted = ["c1"],
+        Usage = new UsageCounts { Requests = 1, InputTokens = 3 }, UsageRaw = RawJson.TryTake("""{"prompt_tokens":3}"""u8.ToArray()), Counted = ["c1"],
     };
 
     [Fact]
