@@ -30,6 +30,7 @@ internal static class ReaderBenchmark
                 var reader = new ChatStreamUsage(hidesUsage: false);
                 using var text = reader.KeepTextOf("gpt-4.1-nano");
                 Pieces(answer, piece => reader.Feed(piece.Span, null));
+                reader.End(null);
                 return reader.Usage is null ? throw new InvalidOperationException("usage was not read") : ValueTask.CompletedTask;
             });
             foreach (var hides in new[] { false, true })
