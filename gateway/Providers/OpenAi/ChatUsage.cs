@@ -10,8 +10,13 @@ internal static class ChatUsage
     private struct Said
     {
         public long? Prompt, Completion, Total;
-        public (long Cached, long Audio, long Image) OfPrompt;
-        public (long Reasoning, long Audio) OfCompletion;
+        public Details OfPrompt, OfCompletion;
+    }
+
+    /// <summary>Parts of the tokens of one side.</summary>
+    private struct Details
+    {
+        public long Cached, Audio, Image, Reasoning;
     }
 
     /// <summary>The counts of a usage object; null when it is not one.</summary>
@@ -64,18 +69,18 @@ internal static class ChatUsage
             else if (json.ValueTextEquals("total_tokens"u8))
                 said.Total = UsageObject.Number(ref json);
             else if (json.ValueTextEquals("prompt_tokens_details"u8))
-                said.OfPrompt = PromptDetails(ref json);
+                said.OfPrompt = DetailsOf(ref json);
             else if (json.ValueTextEquals("completion_tokens_details"u8))
-                said.OfCompletion = CompletionDetails(ref json);
+                said.OfCompletion = DetailsOf(ref json);
             else
                 json.Skip();
         }
         return said;
     }
 
-    private static (long Cached, long Audio, long Image) PromptDetails(ref Utf8JsonReader json)
+    private static Details DetailsOf(ref Utf8JsonReader json)
     {
-        (long Cached, long Audio, long Image) said = default;
+        var said = new Details();
         if (!UsageObject.Enters(ref json))
             return said;
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
@@ -86,23 +91,8 @@ internal static class ChatUsage
                 said.Audio = UsageObject.Number(ref json) ?? 0;
             else if (json.ValueTextEquals("image_tokens"u8))
                 said.Image = UsageObject.Number(ref json) ?? 0;
-            else
-                json.Skip();
-        }
-        return said;
-    }
-
-    private static (long Reasoning, long Audio) CompletionDetails(ref Utf8JsonReader json)
-    {
-        (long Reasoning, long Audio) said = default;
-        if (!UsageObject.Enters(ref json))
-            return said;
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-        {
-            if (json.ValueTextEquals("reasoning_tokens"u8))
+            else if (json.ValueTextEquals("reasoning_tokens"u8))
                 said.Reasoning = UsageObject.Number(ref json) ?? 0;
-            else if (json.ValueTextEquals("audio_tokens"u8))
-                said.Audio = UsageObject.Number(ref json) ?? 0;
             else
                 json.Skip();
         }
