@@ -126,6 +126,22 @@ public sealed class FidelityHygieneTests(FidelityScene scene) : IClassFixture<Fi
         (asked.Target, asked.Values("X-Goog-FieldMask").Count).ShouldBe((path + "?prettyPrint=true&alt=json", 0));
     }
 
+    [Theory]
+    [InlineData("/v1/chat/completions", Chat, 1)]
+    [InlineData("/any/tunnel", Chat, 1)]
+    [InlineData("/v1beta/models/gemini-2.5-flash:countTokens", """{"contents":[]}""", 0)]
+    public async Task There_is_no_tunnel_past_the_meter(string path, string body, int events)
+    {
+        scene.Server.Answer(path.Replace("/any", "", StringComparison.Ordinal), "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket", "tunnelled"u8.ToArray());
+        var bytes = Encoding.UTF8.GetBytes(body);
+        var (head, answer) = await scene.AskAsync($"POST {path}", $"Connection: Upgrade\nUpgrade: websocket\nContent-Type: application/json\nContent-Length: {bytes.Length}", bytes);
+        head.ShouldStartWith("HTTP/1.1 502 ");
+        Encoding.UTF8.GetString(answer).ShouldNotContain("tunnelled");
+        await scene.NothingHeldAsync();
+        if (events > 0)
+            (await scene.EventOfAsync(FidelityScene.IdOf(head))).GetProperty("status").GetString().ShouldBe("failed");
+    }
+
     [Fact]
     public async Task Who_reads_a_body_says_continue_and_does_not_ask_for_it_again()
     {
