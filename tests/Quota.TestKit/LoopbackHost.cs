@@ -18,8 +18,8 @@ public static class LoopbackHost
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // Prompts of the trace reach 14,050 tokens, about 100 kB; ten times the largest that we send is plenty.
-            kestrel.Limits.MaxRequestBodySize = 16 << 20;
+            // The largest that we send is a recording of 25 MB.
+            kestrel.Limits.MaxRequestBodySize = 64 << 20;
             kestrel.Listen(IPAddress.Loopback, port);
         });
         // Whoever hosts us owns Ctrl-C; we end by being disposed.
