@@ -39,7 +39,7 @@ internal abstract class EventUsage<TProgress> : UsageReader
         {
             var taken = TakeKnown(data, kept);
             if (taken == 0)
-                Events.FeedOne(data, kept, out taken);
+                Events.Feed(data, kept, out taken);
             data = data[taken..];
         }
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -8,8 +9,11 @@ namespace Quota.Shared.Usage;
 [JsonConverter(typeof(Converter))]
 public readonly struct RawJson
 {
-    /// <summary>Deeper ones are none: what they are put into must be readable with the usual bound of 64.</summary>
+    /// <summary>Of those taken; what they are put into must be readable with the usual bound of 64.</summary>
     public const int MaxDepth = 32;
+
+    /// <summary>Of those taken; an event is bounded, too.</summary>
+    public const int MaxBytes = 64 * 1024;
 
     private readonly byte[]? _json;
 
@@ -17,10 +21,10 @@ public readonly struct RawJson
 
     public ReadOnlySpan<byte> Utf8 => _json ?? "null"u8;
 
-    /// <summary>Null when it is not one JSON value in UTF-8. Takes the bytes over: they are not copied, and must not change any more.</summary>
+    /// <summary>Null when it is not one JSON value in UTF-8, or larger or deeper than any that is kept. Takes the bytes over: they are not copied, and must not change any more.</summary>
     public static RawJson? TryTake(byte[] json)
     {
-        if (!System.Text.Unicode.Utf8.IsValid(json))
+        if (json.Length > MaxBytes || !System.Text.Unicode.Utf8.IsValid(json))
             return null;
         try
         {
@@ -38,16 +42,15 @@ public readonly struct RawJson
         return new RawJson(json);
     }
 
-    public JsonElement Parse() => JsonElement.Parse(Utf8);
-
     public override string ToString() => Encoding.UTF8.GetString(Utf8);
 
+    /// <summary>Reads whatever was written once: its bytes may be an identity.</summary>
     public sealed class Converter : JsonConverter<RawJson>
     {
         public override RawJson Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         {
             using var value = JsonDocument.ParseValue(ref reader);
-            return TryTake(Encoding.UTF8.GetBytes(value.RootElement.GetRawText())) ?? throw new JsonException($"nested deeper than {MaxDepth}");
+            return new RawJson(JsonMarshal.GetRawUtf8Value(value.RootElement).ToArray());
         }
 
         public override void Write(Utf8JsonWriter writer, RawJson value, JsonSerializerOptions options) => writer.WriteRawValue(value.Utf8, skipInputValidation: true);

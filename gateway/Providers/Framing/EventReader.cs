@@ -64,18 +64,11 @@ internal abstract class EventReader(EventReader.OnEvent onEvent)
         return taken;
     }
 
-    /// <summary>Sees the next bytes. Without <paramref name="kept"/> the client gets them whatever they are.</summary>
-    public void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
-    {
-        while (!data.IsEmpty)
-        {
-            FeedOne(data, kept, out var taken);
-            data = data[taken..];
-        }
-    }
-
-    /// <summary>The same, but no further than to the end of the event in progress.</summary>
-    public void FeedOne(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept, out int taken) => Step(data, kept, passesUnread: true, out taken);
+    /// <summary>
+    /// Sees the next bytes, no further than to the end of the event in progress, and passes on what cannot be read. Without <paramref name="kept"/> the
+    /// client gets them whatever they are.
+    /// </summary>
+    public void Feed(ReadOnlySpan<byte> data, IBufferWriter<byte>? kept, out int taken) => Step(data, kept, passesUnread: true, out taken);
 
     /// <summary>Sees the next bytes up to the end of the event in progress; it may end before the first of them.</summary>
     public EventStep Next(ReadOnlySpan<byte> data, IBufferWriter<byte> kept, out int taken)

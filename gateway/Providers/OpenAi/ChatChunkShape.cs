@@ -50,16 +50,17 @@ internal struct ChatChunkShape
         return true;
     }
 
-    /// <summary>Takes a chunk as the pattern, if it is one: a single delta with nothing but text, no finish, no usage.</summary>
-    public void Learn(ReadOnlySpan<byte> chunk)
+    /// <summary>Takes a chunk as the pattern, if it is one: a single delta with nothing but text, in an event of one line. There is no finish and no usage in it.</summary>
+    /// <param name="textBytes">All that the model wrote into it: none of it may be left in the pattern.</param>
+    public void Learn(ReadOnlySpan<byte> chunk, long textBytes)
     {
         var at = chunk.IndexOf(Delta);
-        if (at < 0)
+        if (at < 0 || chunk.ContainsAnyInRange((byte)0, (byte)(' ' - 1)))
             return;
         var before = chunk[..(at + Delta.Length)];
         var rest = chunk[before.Length..];
         var end = EndOfText(rest);
-        if (end < 0 || rest[end] != '"' || rest[end..].IndexOf("\"delta\""u8) >= 0)
+        if (end < 0 || end != textBytes || rest[end] != '"' || rest[end..].IndexOf("\"delta\""u8) >= 0)
             return;
         var after = rest[end..];
         var padding = after.LastIndexOf(Padding);
@@ -128,6 +129,8 @@ internal struct ChatChunkShape
             var end = text[at..].IndexOfAny(Special);
             if (end < 0 || text[at += end] != '\\')
                 return end < 0 ? end : at;
+            if (at + 1 < text.Length && text[at + 1] < ' ')
+                return at + 1;
         }
         return -1;
     }

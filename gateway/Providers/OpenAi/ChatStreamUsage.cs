@@ -86,7 +86,8 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
         }
         ResponseModel ??= FindText(data, "\"model\":"u8);
         ServiceTier ??= FindText(data, "\"service_tier\":"u8);
-        if (ChatDelta.TextBytes(data, out var hasDelta, Text) is > 0 and var bytes)
+        var bytes = ChatDelta.TextBytes(data, out var hasDelta, Text);
+        if (bytes > 0)
             (Now.TextBytes, Now.TextEvents) = (Now.TextBytes + bytes, Now.TextEvents + 1);
         var hasFinish = false;
         if (choices > 1)
@@ -105,7 +106,7 @@ internal sealed class ChatStreamUsage(bool hidesUsage, int choices = 1, OpenAiLi
         if (!HoldsUsage(data))
         {
             if (hasDelta && !hasFinish && choices == 1 && _lastChunk is null && !IsComplete)
-                _shape.Learn(data);
+                _shape.Learn(data, bytes);
             return true;
         }
         var isShown = ReadUsage(data);

@@ -17,7 +17,7 @@ public class ChatChunkShapeTests
 
     private static readonly Gen<string> Padding = Gen.String[Gen.Char['a', 'z'], 0, 20];
 
-    private static readonly Gen<string> Event = Gen.Select(Text, Padding, Gen.Int[0, 29]).Select((text, padding, kind) => kind switch
+    private static readonly Gen<string> Event = Gen.Select(Text, Padding, Gen.Int[0, 31]).Select((text, padding, kind) => kind switch
     {
         0 => $$$"""data: {{{Head}}}"content":"{{{text}}}"},"finish_reason":"stop"}],"usage":null,"obfuscation":"{{{padding}}}"}""" + "\n\n",
         1 => $$$"""data: {{{Head}}}"content":"{{{text}}}"},"finish_reason":null}],"usage":{"prompt_tokens":7,"completion_tokens":9},"obfuscation":"{{{padding}}}"}""" + "\n\n",
@@ -29,12 +29,16 @@ public class ChatChunkShapeTests
         7 => $$$"""data: {{{Head.Replace("c1", "c2", StringComparison.Ordinal)}}}"content":"{{{text}}}"},"finish_reason":null}],"usage":null,"obfuscation":"{{{padding}}}"}""" + "\n\n",
         8 => $$$"""data: {{{Head}}}"content":"{{{text}}}"},"finish_reason":null}],"usage":null,"obfuscation":"{{{padding}}}"}""" + "\ndata: \n\n",
         9 => "event: message\n",
+        10 => $$$"""data: {{{Head}}}"content":"","reasoning_content":" the"},"finish_reason":null}],"usage":null,"obfuscation":"{{{padding}}}"}""" + "\n\n",
+        11 => $$$"""data: {{{Head}}}"content":"{{{text}}}"},"finish_reason":null}]}""" + "\ndata: \n\n",
+        12 => "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":9}}\n\n",
         _ => $$$"""data: {{{Head}}}"content":"{{{text}}}"},"finish_reason":null}],"usage":null,"obfuscation":"{{{padding}}}"}""" + "\n\n",
     });
 
     private static readonly Gen<string> Broken = Gen.OneOf(
         Gen.Const($"data: {Head}\"content\":\"a\nb\"}},\"finish_reason\":null}}],\"usage\":null,\"obfuscation\":\"x\"}}\n\n"),
         Gen.Const($"data: {Head}\"content\":\"a\n\nb\"}},\"finish_reason\":null}}],\"usage\":null,\"obfuscation\":\"x\"}}\n\n"),
+        Gen.Const($"data: {Head}\"content\":\"a\\\nb\"}},\"finish_reason\":null}}],\"usage\":null,\"obfuscation\":\"x\"}}\n\n"),
         Gen.Const($"data: {Head}\"content\":\"\\x\"}},\"finish_reason\":null}}],\"usage\":null,\"obfuscation\":\"x\"}}\n\n"),
         Gen.Const($"data: {Head}\"content\":\"unfinished"), Gen.Const("data: [DONE]\n\n"));
 
@@ -66,6 +70,35 @@ public class ChatChunkShapeTests
         reader.End(kept);
         Told(reader, kept).Seen.ShouldBe(Encoding.UTF8.GetString(stream.AsSpan(at)));
     }, iter: 1_000);
+
+    [Fact]
+    public void Looked_at_one_by_one_from_anywhere_on_they_say_the_same() => Gen.Select(Event.Array[1, 12], Gen.Int[0, 100_000]).Sample((events, at) =>
+    {
+        var stream = Encoding.UTF8.GetBytes(string.Concat(events));
+        at %= stream.Length;
+        var reader = new ChatStreamUsage(hidesUsage: false);
+        using var kept = new HeldBytes();
+        reader.Feed(stream.AsSpan(0, at), null);
+        for (var rest = stream.AsSpan(at); !rest.IsEmpty;)   // the hold was lost: from here on the stream may be cut
+        {
+            reader.Next(rest, kept, out var taken);
+            rest = rest[taken..];
+        }
+        reader.End(kept);
+        var (whole, told) = (Read(stream, [stream.Length + 1], hides: false), Told(reader, kept));
+        told.ShouldBe(whole with { Seen = Encoding.UTF8.GetString(stream.AsSpan(at)) });
+    }, iter: 3_000);
+
+    [Theory]
+    [InlineData("a\"},\"finish_reason\":null}]}\ndata: \n\n", "b\"},\"finish_reason\":null}]}\n\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":7}}\n\n")]   // an event of two lines is no pattern
+    [InlineData("a\"},\"finish_reason\":null}]}\n\n", "a\\\nb\"},\"finish_reason\":null}]}\n\n")]   // a line ends, whatever stands before
+    public void A_line_end_is_in_no_pattern_and_in_no_text(string first, string second)
+    {
+        var stream = Encoding.UTF8.GetBytes($"data: {Head}\"content\":\"{first}data: {Head}\"content\":\"{second}");
+        var whole = Read(stream, [stream.Length], hides: true);
+        whole.ShouldBe(Read(stream, [1], hides: true));
+        whole.ShouldBe(OneByOne(stream, hides: true));
+    }
 
     private static (string Seen, long Bytes, long Events, UsageCounts? Usage, bool IsComplete) Read(byte[] stream, int[] cuts, bool hides)
     {

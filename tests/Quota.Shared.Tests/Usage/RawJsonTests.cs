@@ -35,6 +35,18 @@ public class RawJsonTests
     public void Depth_is_bounded(int depth, bool isTaken) =>
         (RawJson.TryTake(Encoding.UTF8.GetBytes(new string('[', depth) + new string(']', depth))) is not null).ShouldBe(isTaken);
 
+    [Theory]
+    [InlineData(RawJson.MaxBytes, true)]
+    [InlineData(RawJson.MaxBytes + 1, false)]
+    public void Size_is_bounded(int bytes, bool isTaken) => (RawJson.TryTake([(byte)'"', .. Enumerable.Repeat((byte)'a', bytes - 2), (byte)'"']) is not null).ShouldBe(isTaken);
+
+    [Fact]
+    public void What_was_written_before_these_bounds_is_still_read()
+    {
+        var json = new string('[', 60) + new string(']', 60);
+        Encoding.UTF8.GetString(JsonSerializer.Deserialize<RawJson>(json).Utf8).ShouldBe(json);
+    }
+
     [Fact]
     public void An_event_with_it_reads_back_with_the_same_bytes() => Gen.String.Sample(text =>
     {

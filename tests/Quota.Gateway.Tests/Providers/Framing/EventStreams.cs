@@ -121,3 +121,16 @@ internal sealed class EventLog
         return [.. steps.Where(it => it != EventStep.More)];
     }
 }
+
+internal static class EventReaderFeed
+{
+    /// <summary>All of these bytes, event after event.</summary>
+    public static void Feed(this EventReader reader, ReadOnlySpan<byte> data, IBufferWriter<byte>? kept)
+    {
+        while (!data.IsEmpty)
+        {
+            reader.Feed(data, kept, out var taken);
+            data = data[taken..];
+        }
+    }
+}
