@@ -5,6 +5,8 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Quota.TestKit;
 
 namespace Quota.EndToEnd.Tests.Races;
@@ -62,7 +64,7 @@ internal sealed class RaceField : IAsyncDisposable
     {
         // Everything that the store has acknowledged is on disk: only then may no limit be passed whenever it is killed.
         var redis = await RedisServer.StartAsync(appendOnly: true, "--appendfsync", "always");
-        var field = new RaceField(org, holdDeadline, redis, await FakeProvider.StartAsync(), FactReceiver.Start());
+        var field = new RaceField(org, holdDeadline, redis, await FakeProvider.StartAsync(), await FactReceiver.StartAsync());
         try
         {
             await Task.WhenAll(Enumerable.Range(0, gateways).Select(_ => field.AddAsync(assembly)));
@@ -160,49 +162,31 @@ internal sealed class RaceField : IAsyncDisposable
 /// <summary>Takes what gateways tell of holds that were reaped and of calls that used more than their hold.</summary>
 internal sealed class FactReceiver : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
+    private readonly WebApplication _app = LoopbackHost.Build(0);
     private readonly ConcurrentDictionary<string, RaceFact> _facts = new();
-    private Task _loop = Task.CompletedTask;
 
-    public string Url { get; } = $"http://127.0.0.1:{FreePort.Next()}/facts/";
+    public string Url => LoopbackHost.UrlOf(_app) + "/facts/";
 
     public IEnumerable<RaceFact> All => _facts.Values;
 
-    public static FactReceiver Start()
+    public static async Task<FactReceiver> StartAsync()
     {
         var receiver = new FactReceiver();
-        receiver._listener.Prefixes.Add(receiver.Url);
-        receiver._listener.Start();
-        receiver._loop = receiver.LoopAsync();
+        receiver._app.Run(receiver.TakeAsync);
+        await receiver._app.StartAsync();
         return receiver;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        _listener.Stop();
-        await _loop;
-        _listener.Close();
-    }
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private async Task LoopAsync()
+    /// <summary>A teller that was killed half-way tells again.</summary>
+    private async Task TakeAsync(HttpContext context)
     {
-        while (true)
+        using var told = await JsonDocument.ParseAsync(context.Request.Body);
+        foreach (var fact in told.RootElement.GetProperty("facts").EnumerateArray())
         {
-            try
-            {
-                var context = await _listener.GetContextAsync();
-                foreach (var fact in (await JsonDocument.ParseAsync(context.Request.InputStream)).RootElement.GetProperty("facts").EnumerateArray())
-                {
-                    var request = fact.TryGetProperty("request_id", out var id) ? id.GetString() : null;
-                    _facts.TryAdd(fact.GetProperty("id").GetString()!, new RaceFact(fact.GetProperty("kind").GetString()!, fact.GetProperty("at").GetDateTimeOffset(), request));
-                }
-                context.Response.Close();
-            }
-            catch (Exception problem) when (problem is HttpListenerException or ObjectDisposedException or JsonException or IOException)
-            {
-                if (!_listener.IsListening)
-                    return;   // else the teller was killed half-way; it is told again
-            }
+            var request = fact.TryGetProperty("request_id", out var id) ? id.GetString() : null;
+            _facts.TryAdd(fact.GetProperty("id").GetString()!, new RaceFact(fact.GetProperty("kind").GetString()!, fact.GetProperty("at").GetDateTimeOffset(), request));
         }
     }
 }

@@ -1,6 +1,7 @@
-using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Quota.TestKit;
 
 namespace Quota.EndToEnd.Tests.StandIns;
@@ -8,15 +9,28 @@ namespace Quota.EndToEnd.Tests.StandIns;
 /// <summary>Takes webhooks and remembers them.</summary>
 internal sealed class WebhookReceiver : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
+    private readonly WebApplication _app = LoopbackHost.Build(0);
     private readonly List<(string Body, string Signature)> _received = [];
     private readonly Lock _gate = new();
-    private Task _loop = Task.CompletedTask;
+    private int _refuse;
 
-    public string Url { get; private set; } = "";
+    public string Url => LoopbackHost.UrlOf(_app) + "/webhooks/stripe/";
 
     /// <summary>How many of the next ones are answered with 500 and forgotten.</summary>
-    public int Refuse { get; set; }
+    public int Refuse
+    {
+        get
+        {
+            lock (_gate)
+                return _refuse;
+        }
+
+        set
+        {
+            lock (_gate)
+                _refuse = value;
+        }
+    }
 
     public IReadOnlyList<(string Body, string Signature)> Received
     {
@@ -29,50 +43,29 @@ internal sealed class WebhookReceiver : IAsyncDisposable
 
     public IEnumerable<string> Types => Received.Select(r => JsonNode.Parse(r.Body)!["type"]!.GetValue<string>());
 
-    public static Task<WebhookReceiver> StartAsync()
+    public static async Task<WebhookReceiver> StartAsync()
     {
-        var receiver = new WebhookReceiver { Url = $"http://127.0.0.1:{FreePort.Next()}/webhooks/stripe/" };
-        receiver._listener.Prefixes.Add(receiver.Url);
-        receiver._listener.Start();
-        receiver._loop = receiver.LoopAsync();
-        return Task.FromResult(receiver);
+        var receiver = new WebhookReceiver();
+        receiver._app.Run(receiver.TakeAsync);
+        await receiver._app.StartAsync();
+        return receiver;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        _listener.Stop();
-        await _loop;
-        _listener.Close();
-    }
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private async Task LoopAsync()
+    private async Task TakeAsync(HttpContext context)
     {
-        while (true)
+        using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);
+        var body = await reader.ReadToEndAsync();
+        lock (_gate)
         {
-            HttpListenerContext context;
-            try
+            if (_refuse > 0)
             {
-                context = await _listener.GetContextAsync();
-            }
-            catch (Exception error) when (error is HttpListenerException or ObjectDisposedException)
-            {
-                return;
-            }
-
-            using var reader = new StreamReader(context.Request.InputStream, Encoding.UTF8);
-            var body = await reader.ReadToEndAsync();
-            if (Refuse > 0)
-            {
-                Refuse--;
+                _refuse--;
                 context.Response.StatusCode = 500;
             }
             else
-            {
-                lock (_gate)
-                    _received.Add((body, context.Request.Headers["Stripe-Signature"]!));
-            }
-
-            context.Response.Close();
+                _received.Add((body, context.Request.Headers["Stripe-Signature"].ToString()));
         }
     }
 }
