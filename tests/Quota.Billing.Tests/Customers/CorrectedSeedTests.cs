@@ -91,11 +91,14 @@ public sealed class CorrectedSeedTests : IAsyncLifetime
     private async Task ShipAsync(params IEnumerable<UsageEvent> events) =>
         (await _app.ShipAsync(SomeUsage.Batch(events.Select(SomeUsage.Text)))).ShouldAllBe(result => result.Status == ShipStatus.Accepted);
 
+    /// <summary>A seed is no change of anybody's: what it says is looked at here, not how soon.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
     /// <summary>The limit's one seed of a node, once these events were shipped and it is so many tokens.</summary>
     private async Task<SnapshotSeed> AfterAsync(string code, long used, params IReadOnlyList<UsageEvent> events)
     {
         if (events.Count > 0)
             await ShipAsync(events);
-        return (await _app.LimitAsync("acme", code, limit => limit.Seeds.Any(seed => seed.NodeId is not null && seed.Used == used))).Seeds.Single(seed => seed.NodeId is not null);
+        return (await _app.LimitAsync("acme", code, limit => limit.Seeds.Any(seed => seed.NodeId is not null && seed.Used == used), Patience)).Seeds.Single(seed => seed.NodeId is not null);
     }
 }

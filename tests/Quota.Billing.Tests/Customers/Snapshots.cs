@@ -21,9 +21,9 @@ internal static class Snapshots
     }
 
     /// <summary>A limit of one org once it is as it should be.</summary>
-    public static async Task<SnapshotLimit> LimitAsync(this BillingApp app, string org, string code, Func<SnapshotLimit, bool>? condition = null)
+    public static async Task<SnapshotLimit> LimitAsync(this BillingApp app, string org, string code, Func<SnapshotLimit, bool>? condition = null, TimeSpan? within = null)
     {
-        var snapshot = await app.SnapshotAsync(one => Find(one) is { } limit && condition?.Invoke(limit) != false);
+        var snapshot = await app.SnapshotAsync(one => Find(one) is { } limit && condition?.Invoke(limit) != false, within);
         return Find(snapshot)!;
 
         SnapshotLimit? Find(ControlSnapshot one) =>
