@@ -7,8 +7,15 @@ internal static class MeteringRegistration
 {
     public static void AddMetering(this IServiceCollection services)
     {
+        // To add an aggregation, add its line here.
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IAggregation, CountAggregation>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IAggregation, SumAggregation>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IAggregation, MaxAggregation>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IAggregation, MinAggregation>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IAggregation, LatestAggregation>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IAggregation, UniqueCountAggregation>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IAggregation, WeightedSumAggregation>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IAggregation, AverageAggregation>());
         services.AddSingleton<Aggregations>();
         services.AddSingleton<MeterQuery>();
     }

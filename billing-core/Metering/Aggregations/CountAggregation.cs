@@ -7,5 +7,9 @@ internal sealed class CountAggregation : IAggregation
 
     public bool NeedsField => false;
 
-    public string Sql => $"({MeterQuery.Calls})::numeric";
+    public bool MayRecur => false;
+
+    public decimal? UnitsOf(in UsageSums sums) => sums.Calls;
+
+    public IEventFold Start(DateTimeOffset from, DateTimeOffset to, bool recurring) => new SumsFold(this);
 }
