@@ -1,10 +1,11 @@
 using Dapper;
 using Npgsql;
+using Quota.Billing.Metering.Rollups;
 
 namespace Quota.Billing.Catalog;
 
 /// <summary>Owns the SQL of <c>billable_metrics</c>.</summary>
-internal sealed class MetricStore(NpgsqlDataSource database)
+internal sealed class MetricStore(NpgsqlDataSource database, TimeProvider clock)
 {
     private const string Columns = "id, code, name, description, event_code, aggregation_type, field_name, created_at";
 
@@ -12,11 +13,16 @@ internal sealed class MetricStore(NpgsqlDataSource database)
     public async Task<bool> AddAsync(Metric metric)
     {
         await using var connection = await database.OpenConnectionAsync();
-        return await connection.ExecuteAsync("""
+        await using var transaction = await connection.BeginTransactionAsync();
+        var isNew = await connection.ExecuteAsync("""
             insert into billable_metrics (id, code, name, description, event_code, aggregation_type, field_name, created_at)
             values (@Id, @Code, @Name, @Description, @EventCode, @AggregationType, @FieldName, @CreatedAt)
             on conflict (code) do nothing
             """, metric) == 1;
+        if (isNew)
+            await RollupCatalog.WantAsync(connection, metric.Id, [], metric.CreatedAt);
+        await transaction.CommitAsync();
+        return isNew;
     }
 
     public async Task<Metric?> FindAsync(string code)
@@ -56,9 +62,12 @@ internal sealed class MetricStore(NpgsqlDataSource database)
     public async Task<bool> RemoveAsync(Guid id)
     {
         await using var connection = await database.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
         try
         {
+            await RollupCatalog.RetireAsync(connection, id, clock.GetUtcNow());
             await connection.ExecuteAsync("delete from billable_metrics where id = @id", new { id });
+            await transaction.CommitAsync();
             return true;
         }
         catch (PostgresException inUse) when (inUse.SqlState == PostgresErrorCodes.ForeignKeyViolation)

@@ -37,7 +37,7 @@ internal sealed class SeedCache(NpgsqlDataSource database, TimeProvider clock, I
     {
         var customers = limits.Select(limit => limit.CustomerId).Distinct().ToArray();
         var versions = (await connection.QueryAsync<UsageVersion>(
-            "select customer_id, events, corrections, corrected_at from usage_versions where customer_id = any(@customers)", new { customers }))
+            UsageVersion.Select, new { customers }))
             .ToDictionary(version => version.CustomerId);
         var windows = limits.SelectMany(limit => SeedWindow.ListOf(limit, versions.GetValueOrDefault(limit.CustomerId), now)).ToList();
         _entries = windows.ToDictionary(window => window.Key, window => _entries.GetValueOrDefault(window.Key) ?? new Entry());
@@ -67,7 +67,7 @@ internal sealed class SeedCache(NpgsqlDataSource database, TimeProvider clock, I
             // One picture: the version must be that of exactly the events that are summed.
             await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
             var version = await connection.QuerySingleOrDefaultAsync<UsageVersion>(
-                "select customer_id, events, corrections, corrected_at from usage_versions where customer_id = @CustomerId", new { window.Limit.CustomerId });
+                UsageVersion.Select, new { customers = new[] { window.Limit.CustomerId } });
             var used = await UsageQuery.ReadAsync(connection, window.Limit, window.Window, window.Of, QueryPatience, cancel);
             entry.Replace(1 + (version?.For(window.Of) ?? 0), window, used);
         }

@@ -3,6 +3,12 @@ namespace Quota.Billing.Customers;
 /// <summary>How many events and corrections of an org were ever stored, and the latest time of a call that was corrected. A row of <c>usage_versions</c>.</summary>
 internal sealed record UsageVersion(Guid CustomerId, long Events, long Corrections, DateTimeOffset? CorrectedAt)
 {
+    /// <summary>Of <c>@customers</c>. Each writer has a row of its own (migration 0048).</summary>
+    public const string Select = """
+        select customer_id, sum(events)::bigint as events, sum(corrections)::bigint as corrections, max(corrected_at) as corrected_at
+        from usage_versions where customer_id = any(@customers) group by customer_id
+        """;
+
     /// <summary>Grows with what such a sum is of, and with nothing else.</summary>
     public long For(UsageOf of) => of == UsageOf.Corrections ? Corrections : Events;
 }

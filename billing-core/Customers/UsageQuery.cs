@@ -17,9 +17,6 @@ internal static class UsageQuery
     /// <summary>Later than any event; a lifetime has no end.</summary>
     private static readonly DateTimeOffset Never = new(9999, 12, 1, 0, 0, 0, TimeSpan.Zero);
 
-    /// <summary>An event's time lies less than this from that of its id (checked when it is stored), so whole months are never looked at.</summary>
-    private static readonly TimeSpan IdSlack = TimeSpan.FromDays(1);
-
     /// <summary>
     /// The current window of a calendar limit or a lifetime; null for rates and concurrency, which have no bounds, and when this machine
     /// does not know the zone any more: one such limit must not keep the snapshot from everybody.
@@ -46,10 +43,10 @@ internal static class UsageQuery
         var to = window.End == long.MaxValue ? Never : DateTimeOffset.FromUnixTimeMilliseconds(window.End);
         var used = await connection.QueryAsync<(Guid Id, long Used)>(new CommandDefinition($"""
             select n.id, {UsageSql.Measure(terms)} as used
-            from gateway_events e
+            from (select v.id, v.at, v.customer_id, coalesce(v.counted, array[]::uuid[]) as counted, v.properties::jsonb as properties from events v
+                where v.source = 'gateway' and v.customer_id = @CustomerId and v.at >= @from and v.at < @to offset 0) e
             join unnest(@ids, @names, @counters) as n (id, name, counter) on n.name = {UsageSql.NameOf(limit.Each ?? limit.NodeKind)}
-            where e.customer_id = @CustomerId and e.at >= @from and e.at < @to and e.id >= @firstId and e.id < @lastId
-                and {UsageSql.NameOf(limit.NodeKind)} = @parent and not (@uncountedOnly and n.counter = any(e.counted))
+            where {UsageSql.NameOf(limit.NodeKind)} = @parent and not (@uncountedOnly and n.counter = any(e.counted))
                 and {UsageSql.Selected}{(of == UsageOf.Corrections ? $" and {UsageSql.IsCorrection}" : "")}
             group by n.id
             """, new
@@ -57,12 +54,10 @@ internal static class UsageQuery
             limit.CustomerId,
             from,
             to,
-            firstId = EventTime.FirstId(from > DateTimeOffset.UnixEpoch + IdSlack ? from - IdSlack : DateTimeOffset.UnixEpoch),
-            lastId = EventTime.FirstId(to + IdSlack),
             parent = NameOf(limit),
             ids = nodes.ConvertAll(node => node.Id).ToArray(),
             names = nodes.ConvertAll(node => node.Name).ToArray(),
-            counters = nodes.ConvertAll(node => of != UsageOf.All ? CounterName.Of(limit.IdentityOf(node.Id), window.Start) : "").ToArray(),
+            counters = nodes.ConvertAll(node => of != UsageOf.All ? Guid.ParseExact(CounterName.Of(limit.IdentityOf(node.Id), window.Start), "N") : Guid.Empty).ToArray(),
             uncountedOnly = of != UsageOf.All,
             currency = terms.IsMoney ? terms.Currency : null,
             models = UsageSql.Likes(selector?.Models),

@@ -7,17 +7,21 @@ using Quota.Billing.Http;
 namespace Quota.Billing.Ingest;
 
 /// <summary>An event that somebody else than a gateway sent, checked and ready to be stored.</summary>
-/// <param name="Key">128 bits of SHA-256 over subscription and transaction id: claimed once, for ever.</param>
+/// <param name="Key">
+/// Claimed once, for ever: 48 bits of the transaction id's SHA-256, by which an event is found, then 80 of that over subscription and transaction id.
+/// </param>
 /// <param name="Digest">Of everything that counts, in a canonical form: tells a resend from another event under the same id.</param>
 /// <param name="Properties">A JSON object, as it was sent.</param>
 internal sealed record ApiEvent(
-    Guid Id, byte[] Key, byte[] Digest, string TransactionId, DateTimeOffset At, string ExternalSubscriptionId, string Code, string Properties,
+    Guid Id, Guid Key, Guid Digest, string TransactionId, DateTimeOffset At, string ExternalSubscriptionId, string Code, string Properties,
     decimal? PreciseTotalAmountCents, DateTimeOffset ReceivedAt)
 {
     private const int MaxProperties = 16 * 1024;
 
     /// <summary>The form of <see cref="Digest"/>; a new form gets a new number, so that old digests are never misread.</summary>
     private const byte CanonicalForm = 1;
+
+    private const int TransactionBytes = 6;
 
     private const decimal MaxUnixSeconds = 32_503_680_000m;     // the year 3000
 
@@ -38,10 +42,26 @@ internal sealed record ApiEvent(
             code, text, amount, now);
     }
 
-    private static byte[] KeyOf(string subscription, string transactionId) =>
-        SHA256.HashData(Encoding.UTF8.GetBytes($"{subscription}\0{transactionId}"))[..16];
+    /// <summary>The smallest and the largest key that a transaction id can have, in whatever subscription.</summary>
+    public static (Guid First, Guid Last) KeysOf(string transactionId)
+    {
+        Span<byte> first = stackalloc byte[16], last = stackalloc byte[16];
+        last.Fill(0xFF);
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(transactionId)).AsSpan(0, TransactionBytes);
+        hash.CopyTo(first);
+        hash.CopyTo(last);
+        return (new Guid(first, bigEndian: true), new Guid(last, bigEndian: true));
+    }
 
-    private static byte[] DigestOf(string code, DateTimeOffset at, JsonElement? properties, decimal? amount)
+    private static Guid KeyOf(string subscription, string transactionId)
+    {
+        Span<byte> key = stackalloc byte[16];
+        SHA256.HashData(Encoding.UTF8.GetBytes(transactionId)).AsSpan(0, TransactionBytes).CopyTo(key);
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{subscription}\0{transactionId}")).AsSpan(0, 16 - TransactionBytes).CopyTo(key[TransactionBytes..]);
+        return new Guid(key, bigEndian: true);
+    }
+
+    private static Guid DigestOf(string code, DateTimeOffset at, JsonElement? properties, decimal? amount)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
         buffer.Write([CanonicalForm]);
@@ -55,7 +75,7 @@ internal sealed record ApiEvent(
                 WriteSorted(json, found);
             json.WriteEndArray();
         }
-        return SHA256.HashData(buffer.WrittenSpan);
+        return new Guid(SHA256.HashData(buffer.WrittenSpan).AsSpan(0, 16), bigEndian: true);
     }
 
     /// <summary>The same JSON with names in order: two ways of writing one object give the same bytes.</summary>

@@ -18,8 +18,9 @@ internal static class CorrectedOrgs
         if (corrections.Count == 0)
             return [];
         var orgs = events.ToDictionary(one => one.Id, one => one.Org);
-        await using var command = new NpgsqlCommand("select id, external_customer_id from gateway_events where id = any($1)", connection);
-        command.Parameters.Add(new() { Value = corrections.ConvertAll(one => one.Corrects!.Value), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid });
+        await using var command = new NpgsqlCommand(
+            "select i.id, s.external_customer_id from gateway_event_ids i join event_streams s on s.id = i.stream_id where i.id = any($1)", connection);
+        command.Parameters.Add(SqlColumns.Column(NpgsqlDbType.Uuid, corrections.ConvertAll(one => one.Corrects!.Value)));
         await using var reader = await command.ExecuteReaderAsync(cancel);
         while (await reader.ReadAsync(cancel))
             orgs[reader.GetGuid(0)] = reader.GetString(1);

@@ -71,7 +71,7 @@ internal static class EventEndpoints
 
     private static string Position(int index) => index.ToString(CultureInfo.InvariantCulture);
 
-    private static async Task<IResult> List(HttpRequest request, Paging paging, EventReader reader)
+    private static async Task<IResult> List(HttpRequest request, Paging paging, EventList list, CancellationToken cancel)
     {
         var validation = new Validation();
         var filter = new EventFilter(
@@ -79,7 +79,7 @@ internal static class EventEndpoints
             Time(request, "timestamp_from", validation), Time(request, "timestamp_to", validation));
         if (!validation.IsValid)
             return ApiErrors.Unprocessable(validation);
-        var (items, total) = await reader.ListAsync(filter, paging.Offset, paging.Limit);
+        var (items, total) = await list.PageAsync(filter, paging.Offset, paging.Limit, cancel);
         return Answers.Page("events", items, paging, total);
     }
 

@@ -11,38 +11,55 @@ namespace Quota.Billing.Ingest;
 /// </summary>
 internal sealed class EventPartitions(NpgsqlDataSource database, TimeProvider clock, ILogger<EventPartitions> log)
 {
+    public const string Events = "usage_events";
+
     private const int MonthsBack = 24;
     private const int MonthsAhead = 3;
 
     /// <summary>One process at a time changes the tables: "parts" in ASCII.</summary>
     private const long LockKey = 0x7061727473;
 
-    private readonly ConcurrentDictionary<(string Table, DateTimeOffset Month), bool> _known = new();
+    /// <summary>Partitioned by the ids themselves, which begin with their time.</summary>
+    private static readonly string[] ById = ["gateway_event_ids", "settled_spend"];
 
-    /// <summary>For gateway events, by the time in their ids.</summary>
-    public Task EnsureForIdsAsync(IEnumerable<DateTimeOffset> timesOfIds, CancellationToken cancel) =>
-        EnsureAsync("gateway_events", timesOfIds, month => $"'{EventTime.FirstId(month)}'", cancel);
+    private readonly ConcurrentDictionary<(bool ById, DateTimeOffset Month), bool> _known = new();
 
-    /// <summary>For API events, by their own time.</summary>
-    public Task EnsureForTimesAsync(IEnumerable<DateTimeOffset> times, CancellationToken cancel) =>
-        EnsureAsync("api_events", times, month => month.ToString("\\'yyyy-MM-dd 00:00:00+00\\'", CultureInfo.InvariantCulture), cancel);
+    /// <summary>For gateway events' identities, by the time in their ids.</summary>
+    public Task EnsureForIdsAsync(IEnumerable<DateTimeOffset> timesOfIds, CancellationToken cancel) => EnsureAsync(true, timesOfIds, cancel);
 
-    private async Task EnsureAsync(string table, IEnumerable<DateTimeOffset> times, Func<DateTimeOffset, string> bound, CancellationToken cancel)
+    /// <summary>For events, by their own time.</summary>
+    public Task EnsureForTimesAsync(IEnumerable<DateTimeOffset> times, CancellationToken cancel) => EnsureAsync(false, times, cancel);
+
+    public static string NameOf(string table, DateTimeOffset month) => $"{table}_{month.ToString("yyyy_MM", CultureInfo.InvariantCulture)}";
+
+    public static DateTimeOffset MonthOf(DateTimeOffset time) => new(time.UtcDateTime.Year, time.UtcDateTime.Month, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private async Task EnsureAsync(bool byId, IEnumerable<DateTimeOffset> times, CancellationToken cancel)
     {
         var now = MonthOf(clock.GetUtcNow());
-        foreach (var month in times.Select(MonthOf).Distinct().Order())
+        var last = default(DateTimeOffset?);
+        foreach (var time in times)
         {
-            if (month < now.AddMonths(-MonthsBack) || month > now.AddMonths(MonthsAhead) || _known.ContainsKey((table, month)))
+            // Events come in runs of one month, and there are a thousand of them.
+            if (last is { } before && time >= before && time < before.AddMonths(1))
                 continue;
-            await MakeAsync(table, month, bound(month), bound(month.AddMonths(1)), cancel);
-            _known[(table, month)] = true;
+            var month = MonthOf(time);
+            last = month;
+            if (month < now.AddMonths(-MonthsBack) || month > now.AddMonths(MonthsAhead) || _known.ContainsKey((byId, month)))
+                continue;
+            foreach (var table in byId ? ById : [Events])
+                await MakeAsync(table, month, Bound(byId, month), Bound(byId, month.AddMonths(1)), cancel);
+            _known[(byId, month)] = true;
         }
     }
+
+    private static string Bound(bool byId, DateTimeOffset month) =>
+        byId ? $"'{EventTime.FirstId(month)}'" : month.ToString("\\'yyyy-MM-dd 00:00:00+00\\'", CultureInfo.InvariantCulture);
 
     // Made aside and then attached: that lets readers and writers of other partitions go on, which PARTITION OF would not.
     private async Task MakeAsync(string table, DateTimeOffset month, string from, string to, CancellationToken cancel)
     {
-        var name = $"{table}_{month.ToString("yyyy_MM", CultureInfo.InvariantCulture)}";
+        var name = NameOf(table, month);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         await connection.ExecuteAsync("select pg_advisory_xact_lock(@LockKey)", new { LockKey });
@@ -64,6 +81,4 @@ internal sealed class EventPartitions(NpgsqlDataSource database, TimeProvider cl
             Log.PartitionStaysDefault(log, name);
         }
     }
-
-    private static DateTimeOffset MonthOf(DateTimeOffset time) => new(time.UtcDateTime.Year, time.UtcDateTime.Month, 1, 0, 0, 0, TimeSpan.Zero);
 }

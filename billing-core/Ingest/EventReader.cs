@@ -28,33 +28,34 @@ internal sealed record EventAnswer
     public DateTimeOffset CreatedAt { get; init; }
 }
 
-/// <summary>Which events a list asks for; half-open in time.</summary>
-internal sealed record EventFilter(string? Subscription, string? Code, DateTimeOffset? From, DateTimeOffset? To);
-
-/// <summary>Reads events of both sources back, newest first.</summary>
+/// <summary>Reads single events of both sources back.</summary>
 internal sealed class EventReader(NpgsqlDataSource database)
 {
-    private const string ListFilter = """
-        (@Subscription::text is null or external_subscription_id = @Subscription) and (@Code::text is null or code = @Code)
-        and (@From::timestamptz is null or at >= @From) and (@To::timestamptz is null or at < @To)
+    /// <summary>What an answer needs of an event <c>e</c> and its stream <c>s</c>; the subscription is the one of that name now.</summary>
+    public const string Columns = """
+        e.id as lago_id, coalesce(e.transaction_id, e.id::text) as transaction_id, coalesce(s.customer_id, b.customer_id) as lago_customer_id, s.code, e.at as timestamp,
+            e.precise_total_amount_cents, e.properties, b.id as lago_subscription_id, s.external_subscription_id, e.received_at as created_at
         """;
 
-    public async Task<(IReadOnlyList<EventAnswer> Items, long Total)> ListAsync(EventFilter filter, int offset, int limit)
-    {
-        await using var connection = await database.OpenConnectionAsync();
-        var arguments = new { filter.Subscription, filter.Code, filter.From, filter.To, offset, limit };
-        var items = await connection.QueryAsync<EventAnswer>(
-            $"{Select(ListFilter, ListFilter)} order by timestamp desc, lago_id desc offset @offset limit @limit", arguments);
-        return (items.AsList(), await connection.ExecuteScalarAsync<long>($"select count(*) from events where {ListFilter}", arguments));
-    }
+    public const string Joins = """
+        join event_streams s on s.id = e.stream_id
+        left join subscriptions b on b.external_id = s.external_subscription_id and b.status in ('pending', 'active')
+        """;
 
     /// <summary>The newest event with this transaction id; null when there is none. Two subscriptions may use one id.</summary>
     public async Task<EventAnswer?> FindAsync(string transactionId)
     {
         await using var connection = await database.OpenConnectionAsync();
-        return await connection.QueryFirstOrDefaultAsync<EventAnswer>(
-            $"{Select("id = @id::uuid", "transaction_id = @transactionId")} order by timestamp desc limit 1",
-            new { transactionId, id = Guid.TryParse(transactionId, out var id) ? id : (Guid?)null });
+        var (first, last) = ApiEvent.KeysOf(transactionId);
+        return await connection.QueryFirstOrDefaultAsync<EventAnswer>($"""
+            select {Columns} from (
+                select stream_id, at from gateway_event_ids where id = @id
+                union all
+                select stream_id, at from api_event_ids where key between @first and @last) i
+            join usage_events e on e.stream_id = i.stream_id and e.at = i.at and case when e.transaction_id is null then e.id = @id else e.transaction_id = @transactionId end
+            {Joins}
+            order by e.at desc limit 1
+            """, new { transactionId, first, last, id = Guid.TryParse(transactionId, out var id) ? id : (Guid?)null });
     }
 
     /// <summary>What was just stored, as it will be read back, without reading it: only whose subscriptions they are is looked up.</summary>
@@ -78,17 +79,4 @@ internal sealed class EventReader(NpgsqlDataSource database)
             CreatedAt = one.ReceivedAt,
         })];
     }
-
-    // Each source is filtered by itself, so that each uses its own index.
-    private static string Select(string gatewayFilter, string apiFilter) => $"""
-        select e.id as lago_id, e.transaction_id, coalesce(e.customer_id, s.customer_id) as lago_customer_id, e.code, e.at as timestamp,
-            e.amount as precise_total_amount_cents, e.properties, s.id as lago_subscription_id, e.external_subscription_id, e.received_at as created_at
-        from (
-            select id, id::text as transaction_id, customer_id, code, at, null::numeric as amount, properties, external_subscription_id, received_at
-            from gateway_events where {gatewayFilter}
-            union all
-            select id, transaction_id, null::uuid, code, at, precise_total_amount_cents, properties, external_subscription_id, received_at
-            from api_events where {apiFilter}) e
-        left join subscriptions s on s.external_id = e.external_subscription_id and s.status in ('pending', 'active')
-        """;
 }

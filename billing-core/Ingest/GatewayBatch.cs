@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Quota.Billing.Http;
 
@@ -14,25 +15,58 @@ internal sealed record GatewayBatch(
     private const int MaxInstance = 64;
     private const int MaxSettled = 2 * IngestOptions.MaxEvents;
 
-    /// <summary>Reads a batch. Mistakes of the envelope go to the input's validation; a bad event is an outcome of its own.</summary>
-    public static GatewayBatch? Read(Input input)
+    /// <summary>
+    /// Reads a batch in one pass, in which its events are only found; each is then read by itself, so that a bad one is an outcome of its own.
+    /// Mistakes of the envelope go to the validation.
+    /// </summary>
+    /// <param name="body">The events point into it.</param>
+    /// <exception cref="JsonException">No JSON.</exception>
+    /// <exception cref="BadHttpRequestException">No JSON object.</exception>
+    public static GatewayBatch? Read(ReadOnlyMemory<byte> body, Validation validation)
     {
+        var json = new Utf8JsonReader(body.Span);
+        if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+            throw new BadHttpRequestException("the body must be a JSON object");
+        var head = new StringBuilder("{");
+        List<ReadOnlyMemory<byte>> events = [], settled = [];
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            if (json.ValueTextEquals("events"u8))
+                events = Items(ref json, body, "events", IngestOptions.MaxEvents, validation);
+            else if (json.ValueTextEquals("settled"u8))
+                settled = Items(ref json, body, "settled", MaxSettled, validation);
+            else if (json.ValueTextEquals("instance"u8))
+                Keep(ref json, body, "instance", head);
+            else if (json.ValueTextEquals("watermark"u8))
+                Keep(ref json, body, "watermark", head);
+            else
+                Value(ref json, body);
+        }
+        json.Read();    // what follows the object is a mistake
+        var input = new Input(JsonElement.Parse(head.Append('}').ToString()), validation);
         var instance = input.RequiredText("instance", MaxInstance);
         var watermark = input.Time("watermark");
-        var events = Items(input, "events", IngestOptions.MaxEvents, "too_many_events");
-        var settled = Items(input, "settled", MaxSettled, "too_many_settled");
-        if (!input.Validation.IsValid)
+        if (!validation.IsValid)
             return null;
-        var amounts = new Dictionary<Guid, decimal>();
+        using var properties = new GatewayProperties();
+        var read = events.ConvertAll(one => GatewayEvent.Read(one, properties));
+        var (amounts, unusable) = Amounts(settled);
+        return new GatewayBatch(instance, watermark, read, amounts, unusable);
+    }
+
+    private static (Dictionary<Guid, decimal> Amounts, int Unusable) Amounts(List<ReadOnlyMemory<byte>> settled)
+    {
+        var amounts = new Dictionary<Guid, decimal>(settled.Count);
         var unusable = 0;
         foreach (var item in settled)
         {
-            if (TryReadSettled(item, out var id, out var spend))
+            using var document = JsonDocument.Parse(item);
+            if (TryReadSettled(document.RootElement, out var id, out var spend))
                 amounts.TryAdd(id, spend);
             else
                 unusable++;
         }
-        return new GatewayBatch(instance, watermark, [.. events.Select(GatewayEvent.Read)], amounts, unusable);
+        return (amounts, unusable);
     }
 
     private static bool TryReadSettled(JsonElement item, out Guid id, out decimal spend)
@@ -44,16 +78,38 @@ internal sealed record GatewayBatch(
             && DecimalText.TryParse(text, out spend) && spend >= 0;
     }
 
-    private static JsonElement.ArrayEnumerator Items(Input input, string field, int most, string tooMany)
+    private static List<ReadOnlyMemory<byte>> Items(ref Utf8JsonReader json, ReadOnlyMemory<byte> body, string field, int most, Validation validation)
     {
-        if (!input.Raw.TryGetProperty(field, out var list) || list.ValueKind == JsonValueKind.Null)
-            return default;
-        if (list.ValueKind != JsonValueKind.Array)
-            input.Refuse(field, Mistake.Invalid);
-        else if (list.GetArrayLength() > most)
-            input.Refuse(field, tooMany);
-        else
-            return list.EnumerateArray();
-        return default;
+        var items = new List<ReadOnlyMemory<byte>>();
+        json.Read();
+        if (json.TokenType != JsonTokenType.StartArray)
+        {
+            if (json.TokenType != JsonTokenType.Null)
+                validation.Add(field, Mistake.Invalid);
+            json.Skip();
+            return items;
+        }
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+            items.Add(This(ref json, body));
+        if (items.Count > most)
+            validation.Add(field, $"too_many_{field}");
+        return items;
+    }
+
+    private static void Keep(ref Utf8JsonReader json, ReadOnlyMemory<byte> body, string field, StringBuilder head) =>
+        head.Append(head.Length > 1 ? "," : "").Append('"').Append(field).Append("\":").Append(Encoding.UTF8.GetString(Value(ref json, body).Span));
+
+    private static ReadOnlyMemory<byte> Value(ref Utf8JsonReader json, ReadOnlyMemory<byte> body)
+    {
+        json.Read();
+        return This(ref json, body);
+    }
+
+    /// <summary>The bytes of the value that begins here.</summary>
+    private static ReadOnlyMemory<byte> This(ref Utf8JsonReader json, ReadOnlyMemory<byte> body)
+    {
+        var start = (int)json.TokenStartIndex;
+        json.Skip();
+        return body[start..(int)json.BytesConsumed];
     }
 }

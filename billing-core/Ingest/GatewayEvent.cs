@@ -1,22 +1,22 @@
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using Quota.Billing.Http;
+using Quota.Shared.ControlPlane;
 using Quota.Shared.Usage;
 
 namespace Quota.Billing.Ingest;
 
 /// <summary>One event of a shipped batch, checked and ready to be stored.</summary>
-/// <param name="Digest">SHA-256 of exactly the bytes that were sent: the event's identity together with its id.</param>
-/// <param name="IdTime">The time in the id: chooses the partition.</param>
+/// <param name="Digest">The first half of the SHA-256 of exactly the bytes that were sent: the event's identity together with its id.</param>
+/// <param name="IdTime">The time in the id: chooses the partition of its identity.</param>
 /// <param name="Corrects">The event that this one's quantities are differences to; null for all but corrections.</param>
 /// <param name="Counted">The counters it was counted on; a limit's seed leaves it out for those.</param>
 /// <param name="Properties">What metrics and limits can read, as JSON.</param>
 /// <param name="Body">The event as it was sent.</param>
 internal sealed record GatewayEvent(
-    Guid Id, byte[] Digest, DateTimeOffset IdTime, DateTimeOffset At, string Org, string? Subscription, string Code, Guid? Corrects,
-    IReadOnlyList<string> Counted, string Properties, string Body)
+    Guid Id, Guid Digest, DateTimeOffset IdTime, DateTimeOffset At, string Org, string? Subscription, string Code, Guid? Corrects,
+    Guid[] Counted, ReadOnlyMemory<byte> Properties, ReadOnlyMemory<byte> Body)
 {
     private const int MaxBytes = 256 * 1024;
     private const int MaxName = 255;
@@ -25,31 +25,39 @@ internal sealed record GatewayEvent(
     private const int MaxTools = 50;
     private const int MaxTagText = 256;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
     /// <summary>Reads one element of <c>events</c>. Never throws: what cannot be stored has a reason instead of an event.</summary>
-    public static GatewayEventOutcome Read(JsonElement element)
+    public static GatewayEventOutcome Read(ReadOnlyMemory<byte> body, GatewayProperties properties)
     {
-        var raw = JsonMarshal.GetRawUtf8Value(element);
+        var raw = body.Span;
         try
         {
-            var parsed = element.ValueKind == JsonValueKind.Object ? JsonSerializer.Deserialize(raw, UsageJson.Default.UsageEvent) : null;
+            var parsed = raw[0] == '{' ? JsonSerializer.Deserialize(raw, UsageJson.Default.UsageEvent) : null;
             if (parsed is null)
                 return new GatewayEventOutcome(Guid.Empty, null, "an event is a JSON object");
             if (raw.Length > MaxBytes)
                 return new GatewayEventOutcome(parsed.Id, null, $"{raw.Length} bytes; an event has at most {MaxBytes}");
+            if (!Utf8.IsValid(raw))
+                return new GatewayEventOutcome(parsed.Id, null, "not a usage event: it is no UTF-8");
             if (Mistake(parsed, out var idTime) is { } reason)
                 return new GatewayEventOutcome(parsed.Id, null, reason);
+            var counted = (parsed.Counted ?? []).Select(counter => Guid.ParseExact(counter, "N")).ToArray();
             var read = new GatewayEvent(
-                parsed.Id, SHA256.HashData(raw), idTime, parsed.At.ToUniversalTime(), parsed.Org, parsed.Subscription, parsed.Code,
-                parsed.Corrects, parsed.Counted ?? [], GatewayProperties.Write(parsed), StrictUtf8.GetString(raw));
+                parsed.Id, DigestOf(raw), idTime, parsed.At.ToUniversalTime(), parsed.Org, parsed.Subscription, parsed.Code,
+                parsed.Corrects, counted, properties.Write(parsed), body);
             return new GatewayEventOutcome(parsed.Id, read, null);
         }
         // InvalidOperationException and ArgumentException: text that is no Unicode.
         catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
-            return new GatewayEventOutcome(IdOf(element), null, $"not a usage event: {error.Message}");
+            return new GatewayEventOutcome(IdOf(body), null, $"not a usage event: {error.Message}");
         }
+    }
+
+    private static Guid DigestOf(ReadOnlySpan<byte> raw)
+    {
+        Span<byte> hash = stackalloc byte[32];
+        SHA256.HashData(raw, hash);
+        return new Guid(hash[..16], bigEndian: true);
     }
 
     private static string? Mistake(UsageEvent parsed, out DateTimeOffset idTime)
@@ -91,7 +99,7 @@ internal sealed record GatewayEvent(
     }
 
     private static string? ListMistake(UsageEvent parsed) =>
-        parsed.Counted is { } counted && (counted.Count > MaxCounted || counted.Any(counter => counter is null || !IsName(counter)))
+        parsed.Counted is { } counted && (counted.Count > MaxCounted || !counted.All(counter => counter?.Length == CounterName.Length && Guid.TryParseExact(counter, "N", out _)))
             ? $"counted has more than {MaxCounted} entries, or one that is no counter"
         : parsed.Usage.ToolCalls is { } tools && (tools.Count > MaxTools || !tools.Keys.All(IsName))
             ? $"tool_calls has more than {MaxTools} entries, or one whose name is too long or holds control characters"
@@ -105,9 +113,12 @@ internal sealed record GatewayEvent(
     private static bool IsName(string value) => value.Length <= MaxName && JsonText.IsClean(value);
 
     /// <summary>The id of an event that cannot be read otherwise, so that its sender knows which one is meant.</summary>
-    private static Guid IdOf(JsonElement element) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty("id", out var id)
+    private static Guid IdOf(ReadOnlyMemory<byte> body)
+    {
+        using var document = JsonDocument.Parse(body);
+        return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("id", out var id)
             && JsonText.TryRead(id, out var text) && Guid.TryParse(text, out var parsed) ? parsed : Guid.Empty;
+    }
 }
 
 /// <summary>An event that can be stored, or the reason why it never can.</summary>

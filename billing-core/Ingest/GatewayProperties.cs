@@ -1,59 +1,100 @@
 using System.Buffers;
-using System.Text;
 using System.Text.Json;
 using Quota.Shared.Usage;
 
 namespace Quota.Billing.Ingest;
 
-/// <summary>What of a gateway's event billable metrics can count, sum and group by, under the names of the API.</summary>
-internal static class GatewayProperties
+/// <summary>
+/// What of a gateway's event billable metrics can count, sum and group by, under the names of the API, and behind it what people ask of a
+/// single call. Of one batch, so that its events share a buffer.
+/// </summary>
+internal sealed class GatewayProperties : IDisposable
 {
+    private const int BlockBytes = 64 * 1024;
+
+    private readonly Utf8JsonWriter _json = new(Stream.Null);
+    private ArrayBufferWriter<byte> _block = new(BlockBytes);
+
     /// <summary>One flat JSON object; what is absent in the event is absent here, and counts 0 in a sum.</summary>
-    public static string Write(UsageEvent usage)
+    public ReadOnlyMemory<byte> Write(UsageEvent usage)
     {
-        var buffer = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(buffer))
+        // A block that has to grow would leave what was written before behind, whole but twice in memory.
+        if (_block.FreeCapacity < 4096)
+            _block = new(BlockBytes);
+        var start = _block.WrittenCount;
+        _json.Reset(_block);
+        var json = _json;
+        json.WriteStartObject();
+        json.WriteString("model", usage.Model);
+        json.WriteString("provider", usage.Provider);
+        WriteIfPresent(json, "requested_model", usage.RequestedModel);
+        WriteIfPresent(json, "service_tier", usage.ServiceTier);
+        WriteIfPresent(json, "environment", usage.Environment);
+        WriteIfPresent(json, "team", usage.Team);
+        WriteIfPresent(json, "user", usage.User);
+        json.WriteString("key", usage.KeyId);
+        json.WriteString("status", usage.Status);
+        json.WriteBoolean("stream", usage.Stream);
+        json.WriteNumber("input_tokens", usage.Usage.InputTokens);
+        json.WriteNumber("cached_input_tokens", usage.Usage.CachedInputTokens);
+        json.WriteNumber("cache_write_tokens", usage.Usage.CacheWriteTokens);
+        WriteIfPresent(json, "cache_write_1h_tokens", usage.Usage.CacheWrite1hTokens);
+        json.WriteNumber("output_tokens", usage.Usage.OutputTokens);
+        json.WriteNumber("reasoning_tokens", usage.Usage.ReasoningTokens);
+        WriteIfPresent(json, "audio_input_tokens", usage.Usage.AudioInputTokens);
+        WriteIfPresent(json, "audio_output_tokens", usage.Usage.AudioOutputTokens);
+        WriteIfPresent(json, "image_tokens", usage.Usage.ImageTokens);
+        WriteIfPresent(json, "image_output_tokens", usage.Usage.ImageOutputTokens);
+        json.WriteNumber("requests", usage.Usage.Requests);
+        WriteIfPresent(json, "images", usage.Usage.Images);
+        WriteIfPresent(json, "seconds", usage.Usage.Seconds);
+        WriteIfPresent(json, "characters", usage.Usage.Characters);
+        WriteIfPresent(json, "bytes_in", usage.Usage.BytesIn);
+        WriteIfPresent(json, "bytes_out", usage.Usage.BytesOut);
+        foreach (var (tool, calls) in usage.Usage.ToolCalls ?? new Dictionary<string, long>())
+            json.WriteNumber($"tool_calls.{tool}", calls);   // flat, so that a metric can sum one tool's
+        WriteIfPresent(json, "cost", usage.Cost);
+        WriteIfPresent(json, "cost_source", usage.CostSource);
+        WriteIfPresent(json, "spend", usage.Spend);
+        WriteIfPresent(json, "currency", usage.Currency);
+        json.WriteString("route", usage.Route);
+        WriteIfPresent(json, "endpoint", usage.Endpoint);
+        WriteIfPresent(json, "corrects", usage.Corrects?.ToString());
+        WriteTags(json, usage.Tags);
+        WriteFacts(usage);
+        json.WriteEndObject();
+        json.Flush();
+        return _block.WrittenMemory[start..];
+    }
+
+    public void Dispose() => _json.Dispose();
+
+    /// <summary>No quantities: the provider's name for the call, what it said, and by what price the gateway counted.</summary>
+    private void WriteFacts(UsageEvent usage)
+    {
+        WriteIfPresent(_json, "request_id", usage.RequestId == usage.Id ? null : usage.RequestId.ToString());
+        WriteIfPresent(_json, "attempt", usage.Attempt == 1 ? null : usage.Attempt);
+        _json.WriteString("instance", usage.Instance);
+        _json.WriteNumber("seq", usage.Seq);
+        _json.WriteString("upstream", usage.Upstream);
+        WriteIfPresent(_json, "response_model", usage.ResponseModel);
+        WriteIfPresent(_json, "provider_request_id", usage.ProviderRequestId);
+        WriteIfPresent(_json, "http_status", usage.HttpStatus);
+        WriteIfPresent(_json, "price_version", usage.PriceVersion);
+        WriteIfPresent(_json, "held", usage.Held);
+        _json.WriteString("started_at", usage.StartedAt);
+        _json.WriteString("ended_at", usage.EndedAt);
+        if (usage.FirstByteAt is { } first)
+            _json.WriteString("first_byte_at", first);
+        if (usage.AtSource != "redis")
+            _json.WriteString("at_source", usage.AtSource);
+        if (usage.Estimated)
+            _json.WriteBoolean("estimated", true);
+        if (usage.UsageRaw is { } raw)
         {
-            json.WriteStartObject();
-            json.WriteString("model", usage.Model);
-            json.WriteString("provider", usage.Provider);
-            WriteIfPresent(json, "requested_model", usage.RequestedModel);
-            WriteIfPresent(json, "service_tier", usage.ServiceTier);
-            WriteIfPresent(json, "environment", usage.Environment);
-            WriteIfPresent(json, "team", usage.Team);
-            WriteIfPresent(json, "user", usage.User);
-            json.WriteString("key", usage.KeyId);
-            json.WriteString("status", usage.Status);
-            json.WriteBoolean("stream", usage.Stream);
-            json.WriteNumber("input_tokens", usage.Usage.InputTokens);
-            json.WriteNumber("cached_input_tokens", usage.Usage.CachedInputTokens);
-            json.WriteNumber("cache_write_tokens", usage.Usage.CacheWriteTokens);
-            WriteIfPresent(json, "cache_write_1h_tokens", usage.Usage.CacheWrite1hTokens);
-            json.WriteNumber("output_tokens", usage.Usage.OutputTokens);
-            json.WriteNumber("reasoning_tokens", usage.Usage.ReasoningTokens);
-            WriteIfPresent(json, "audio_input_tokens", usage.Usage.AudioInputTokens);
-            WriteIfPresent(json, "audio_output_tokens", usage.Usage.AudioOutputTokens);
-            WriteIfPresent(json, "image_tokens", usage.Usage.ImageTokens);
-            WriteIfPresent(json, "image_output_tokens", usage.Usage.ImageOutputTokens);
-            json.WriteNumber("requests", usage.Usage.Requests);
-            WriteIfPresent(json, "images", usage.Usage.Images);
-            WriteIfPresent(json, "seconds", usage.Usage.Seconds);
-            WriteIfPresent(json, "characters", usage.Usage.Characters);
-            WriteIfPresent(json, "bytes_in", usage.Usage.BytesIn);
-            WriteIfPresent(json, "bytes_out", usage.Usage.BytesOut);
-            foreach (var (tool, calls) in usage.Usage.ToolCalls ?? new Dictionary<string, long>())
-                json.WriteNumber($"tool_calls.{tool}", calls);   // flat, so that a metric can sum one tool's
-            WriteIfPresent(json, "cost", usage.Cost);
-            WriteIfPresent(json, "cost_source", usage.CostSource);
-            WriteIfPresent(json, "spend", usage.Spend);
-            WriteIfPresent(json, "currency", usage.Currency);
-            json.WriteString("route", usage.Route);
-            WriteIfPresent(json, "endpoint", usage.Endpoint);
-            WriteIfPresent(json, "corrects", usage.Corrects?.ToString());
-            WriteTags(json, usage.Tags);
-            json.WriteEndObject();
+            _json.WritePropertyName("usage_raw");
+            _json.WriteRawValue(raw.Utf8, skipInputValidation: true);
         }
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
     /// <summary>An object inside: limits select by them (<c>Customers/UsageSql</c>).</summary>

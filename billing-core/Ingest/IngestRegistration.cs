@@ -20,9 +20,13 @@ internal static class IngestRegistration
         var options = IngestOptions.Read(settings, report);
         services.AddSingleton(options);
         services.AddSingleton<EventPartitions>();
+        services.AddSingleton<EventStreams>();
+        services.AddSingleton<WriterSlots>();
+        services.AddSingleton<GatewayInstances>();
         services.AddSingleton<GatewayEventStore>();
         services.AddSingleton<ApiEventStore>();
         services.AddSingleton<EventReader>();
+        services.AddSingleton<EventList>();
         services.AddRateLimiter(limiter =>
         {
             limiter.AddPolicy(Policy, _ => RateLimitPartition.GetConcurrencyLimiter(Policy, _ => new ConcurrencyLimiterOptions

@@ -12,24 +12,37 @@ internal static class UsageEndpoint
     public static RouteHandlerBuilder MapUsage(this WebApplication app) =>
         app.MapPost("/internal/v1/usage", Ship).RequireAuthorization(AccessRegistration.Gateways);
 
-    // Names may repeat: one event with a doubled property is that event's fault, not the batch's.
     private static async Task<IResult> Ship(
-        HttpContext context, GatewayEventStore store, BillingMetrics metrics, TimeProvider clock, ILogger<GatewayEventStore> log, CancellationToken cancel)
+        HttpContext context, GatewayEventStore store, IngestOptions options, BillingMetrics metrics, TimeProvider clock, ILogger<GatewayEventStore> log, CancellationToken cancel)
     {
         var started = clock.GetTimestamp();
-        var input = new Input(await JsonBody.ReadAsync(context, default), new Validation());
-        if (GatewayBatch.Read(input) is not { } batch)
-            return ApiErrors.Unprocessable(input.Validation);
+        using var body = await RequestBytes.ReadAsync(context, options.MaxBodyBytes);
+        var validation = new Validation();
+        if (Read(body, validation) is not { } batch)
+            return ApiErrors.Unprocessable(validation);
         var results = await store.StoreAsync(batch, cancel);
         metrics.BatchStored(clock.GetElapsedTime(started));
         Report(batch, results, metrics, log);
         return Results.Json(new ShipAnswer(results), UsageJson.Default.ShipAnswer);
     }
 
+    private static GatewayBatch? Read(RequestBytes body, Validation validation)
+    {
+        try
+        {
+            return GatewayBatch.Read(body.Memory, validation);
+        }
+        // InvalidOperationException: a name or text that is no Unicode.
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        {
+            throw new BadHttpRequestException($"the body is not usable JSON: {error.Message}", error);
+        }
+    }
+
     private static void Report(GatewayBatch batch, IReadOnlyList<ShipResult> results, BillingMetrics metrics, ILogger log)
     {
-        foreach (var group in results.GroupBy(result => result.Status))
-            metrics.EventsReceived("gateway", group.Key, group.Count());
+        foreach (var group in results.CountBy(result => result.Status))
+            metrics.EventsReceived("gateway", group.Key, group.Value);
         var faults = results.Where(result => result.Status is ShipStatus.Conflict or ShipStatus.Rejected).ToList();
         if (faults.Count > 0)
         {

@@ -65,8 +65,7 @@ internal sealed class InvoiceBuilder(MeterQuery meter, Rater rater)
         foreach (var charge in await PlanStore.ChargesAsync(connection, subscription.PlanId))
         {
             var quantity = await meter.ReadAsync(
-                connection, subscription.ExternalId, subscription.CustomerId, charge.EventCode, charge.AggregationType, charge.FieldName,
-                period.From, period.To, patience, cancel);
+                connection, charge.Metric, new MeterSubject(subscription.ExternalId, subscription.CustomerId), period.From, period.To, patience, cancel);
             var line = rater.Rate(charge.ChargeModel, quantity.Units, JsonElement.Parse(charge.Properties));
             var cents = Rounding.ToMinorUnits(line.Amount, currency);
             var details = AmountDetails.Write(charge.ChargeModel, line);

@@ -1,51 +1,56 @@
 using Dapper;
 using Npgsql;
+using Quota.Billing.Metering.Rollups;
 
 namespace Quota.Billing.Metering;
 
-/// <summary>From events to quantities. Reads both sources, gateway and API, through the <c>events</c> view.</summary>
+/// <summary>Whose usage is asked for: a subscription as events name it, and its customer, because events that another's key made do not count.</summary>
+internal sealed record MeterSubject(string ExternalSubscriptionId, Guid CustomerId);
+
+/// <summary>The quantity of the events whose keys have these values, in the keys' order; null where an event has no such property.</summary>
+internal sealed record GroupedQuantity(IReadOnlyList<string?> Values, Quantity Quantity);
+
+/// <summary>From events to quantities: by rollups where they can tell, else from the events themselves. Both give the same, to the last digit.</summary>
 internal sealed class MeterQuery(Aggregations aggregations)
 {
-    /// <summary>How many calls the events are of: a correction belongs to the call that it corrects.</summary>
-    public const string Calls = "count(*) filter (where not is_correction)";
+    private static readonly DateTimeOffset Ever = new(1, 1, 2, 0, 0, 0, TimeSpan.Zero);
 
-    /// <summary>
-    /// The quantity of one subscription's events of one code, with <c>from ≤ at &lt; to</c>. Runs inside whatever transaction the
-    /// connection has open. Sums are exact.
-    /// </summary>
-    /// <param name="connection">Open.</param>
-    /// <param name="externalSubscriptionId">As events name it.</param>
-    /// <param name="customerId">Whose subscription it is: events that another customer's key made do not count.</param>
-    /// <param name="eventCode">The metric's <c>event_code</c>.</param>
-    /// <param name="aggregationType">A registered name, e.g. <c>sum_agg</c>.</param>
-    /// <param name="fieldName">The property to read; ignored by aggregations that need none.</param>
-    /// <param name="patience">Seconds that the database may take; Npgsql's 30 when absent.</param>
+    /// <summary>The quantity of a period, half-open: <c>from ≤ at &lt; to</c>. Runs inside whatever transaction the connection has open.</summary>
+    /// <param name="patience">Seconds that the database may take for each question; Npgsql's 30 when absent.</param>
     /// <exception cref="KeyNotFoundException">Unknown aggregation.</exception>
     /// <exception cref="ArgumentException">The aggregation needs a field and none is given.</exception>
-    /// <exception cref="OverflowException">The sum has more than 28 digits: no invoice can hold it.</exception>
+    /// <exception cref="OverflowException">More than 28 digits: no invoice can hold it.</exception>
     public async Task<Quantity> ReadAsync(
-        NpgsqlConnection connection,
-        string externalSubscriptionId,
-        Guid customerId,
-        string eventCode,
-        string aggregationType,
-        string? fieldName,
-        DateTimeOffset from,
-        DateTimeOffset to,
-        int? patience = null,
-        CancellationToken cancel = default)
+        NpgsqlConnection connection, MetricTerms metric, MeterSubject subject, DateTimeOffset from, DateTimeOffset to,
+        int? patience = null, CancellationToken cancel = default)
     {
-        var aggregation = aggregations[aggregationType];
-        if (aggregation.NeedsField && string.IsNullOrEmpty(fieldName))
-            throw new ArgumentException($"{aggregationType} needs a field.", nameof(fieldName));
-        // The SQL is ours, chosen by name; everything that a client wrote is a parameter. trim_scale keeps sums of "1.50" short.
-        var sql = $"""
-            select trim_scale({aggregation.Sql}) as units, {Calls} as events_count
-            from events
-            where external_subscription_id = @externalSubscriptionId and code = @eventCode and at >= @from and at < @to
-                and (customer_id is null or customer_id = @customerId)
-            """;
-        var arguments = new { externalSubscriptionId, customerId, eventCode, field = fieldName ?? "", from, to };
-        return await connection.QuerySingleAsync<Quantity>(new CommandDefinition(sql, arguments, commandTimeout: patience, cancellationToken: cancel));
+        var groups = await ReadAsync(connection, metric, subject, from, to, [], patience, cancel);
+        return groups.Count == 0 ? Round(metric, new Quantity(0, 0)) : groups[0].Quantity;
     }
+
+    /// <summary>The same by the values of some properties, in the order of the values. Groups without an event are absent.</summary>
+    /// <param name="keys">Names of properties.</param>
+    public async Task<IReadOnlyList<GroupedQuantity>> ReadAsync(
+        NpgsqlConnection connection, MetricTerms metric, MeterSubject subject, DateTimeOffset from, DateTimeOffset to, IReadOnlyList<string> keys,
+        int? patience = null, CancellationToken cancel = default)
+    {
+        var aggregation = aggregations[metric.AggregationType];
+        if (aggregation.NeedsField && string.IsNullOrEmpty(metric.FieldName) && string.IsNullOrEmpty(metric.Expression))
+            throw new ArgumentException($"{metric.AggregationType} needs a field.", nameof(metric));
+        var streams = await StreamsAsync(connection, metric.EventCode, subject, cancel);
+        if (streams.Length == 0 || from >= to)
+            return [];
+        var reading = new MeterReading(connection, metric, streams, keys, patience, cancel);
+        var rollup = aggregation.UnitsOf(default) is null ? null : await RollupCatalog.FindAsync(connection, metric.Id, keys, cancel);
+        var found = rollup is not null ? await reading.BySumsAsync(aggregation, rollup, metric.Recurring ? Ever : from, from, to) : await reading.ByEventsAsync(aggregation, from, to);
+        return [.. found.Select(group => group with { Quantity = Round(metric, group.Quantity) }).OrderBy(group => string.Join('\u0001', group.Values), StringComparer.Ordinal)];
+    }
+
+    private static Quantity Round(MetricTerms metric, Quantity quantity) => quantity with { Units = UnitRounding.Apply(metric, quantity.Units) };
+
+    private static async Task<int[]> StreamsAsync(NpgsqlConnection connection, string eventCode, MeterSubject subject, CancellationToken cancel) =>
+        [.. await connection.QueryAsync<int>(new CommandDefinition("""
+            select id from event_streams
+            where external_subscription_id = @ExternalSubscriptionId and code = @eventCode and (customer_id is null or customer_id = @CustomerId)
+            """, new { subject.ExternalSubscriptionId, subject.CustomerId, eventCode }, cancellationToken: cancel))];
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Quota.Billing.Metering.Rollups;
 
 namespace Quota.Billing.Metering;
 
@@ -18,5 +19,8 @@ internal static class MeteringRegistration
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IAggregation, AverageAggregation>());
         services.AddSingleton<Aggregations>();
         services.AddSingleton<MeterQuery>();
+        services.AddSingleton<RollupCatalog>();
+        services.AddSingleton<RollupBuilder>();
+        services.AddHostedService<RollupJob>();
     }
 }

@@ -30,8 +30,8 @@ public sealed class CorrectionTests(SharedBillingApp shared) : IClassFixture<Sha
         var plain = SomeUsage.Event(_now) with { Usage = counts };
         await RejectedAsync(plain, $"usage.{field} is -1");
         (await ShipAsync(plain with { Corrects = SomeUsage.Event(_now).Id })).ShouldBe(ShipStatus.Accepted);
-        var stored = await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{plain.Id}'");
-        stored.ShouldContain(": -1");
+        var stored = await _app.ScalarAsync<string>($"select properties from usage_events where id = '{plain.Id}'");
+        stored.ShouldContain(":-1");
         stored.ShouldContain("\"corrects\"");
     }
 
@@ -143,6 +143,6 @@ public sealed class CorrectionTests(SharedBillingApp shared) : IClassFixture<Sha
     {
         await using var connection = await _app.OpenAsync();
         var meter = _app.Services.GetRequiredService<MeterQuery>();
-        return (await meter.ReadAsync(connection, subscription, Guid.Empty, "llm.request", "sum_agg", field, _now.AddDays(-1), _now.AddDays(1))).Units;
+        return (await meter.ReadAsync(connection, new MetricTerms { EventCode = "llm.request", AggregationType = "sum_agg", FieldName = field }, new MeterSubject(subscription, Guid.Empty), _now.AddDays(-1), _now.AddDays(1))).Units;
     }
 }

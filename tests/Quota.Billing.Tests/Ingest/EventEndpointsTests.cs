@@ -59,7 +59,7 @@ public sealed class EventEndpointsTests(SharedBillingApp shared) : IClassFixture
         refused["error_details"].GetRawText().ShouldBe("""{"1":{"transaction_id":["value_already_exist"]},"3":{"transaction_id":["value_already_exist"]}}""");
         (await _app.PostAsync("/api/v1/events/batch", Batch("b-5", "b-5"))).ShouldBe(422)["error_details"].GetRawText()
             .ShouldBe("""{"1":{"transaction_id":["value_already_exist"]}}""");
-        (await _app.ScalarAsync<long>("select count(*) from api_events where transaction_id in ('b-3', 'b-4', 'b-5')")).ShouldBe(0);
+        (await _app.ScalarAsync<long>("select count(*) from usage_events where transaction_id in ('b-3', 'b-4', 'b-5')")).ShouldBe(0);
         (await _app.PostAsync("/api/v1/events/batch", Batch("b-3", "b-4", "b-5"))).ShouldBe(200);
 
         (await _app.PostAsync("/api/v1/events/batch", Batch())).ShouldBe(422).At("error_details.events.0").ShouldBe("no_events");
@@ -101,7 +101,7 @@ public sealed class EventEndpointsTests(SharedBillingApp shared) : IClassFixture
         sent["event"]![field] = "VALUE";
         var answer = (await _app.PostAsync("/api/v1/events", sent.ToJsonString().Replace("\"VALUE\"", value, StringComparison.Ordinal))).ShouldBe(422);
         answer.At($"error_details.{field}.0").ShouldBe(problem);
-        (await _app.ScalarAsync<long>("select count(*) from api_events where transaction_id = 'bad'")).ShouldBe(0);
+        (await _app.ScalarAsync<long>("select count(*) from usage_events where transaction_id = 'bad'")).ShouldBe(0);
     }
 
     [Fact]
@@ -110,7 +110,7 @@ public sealed class EventEndpointsTests(SharedBillingApp shared) : IClassFixture
         var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => _app.PostAsync("/api/v1/events", Event("race", "race"))));
         answers.Count(answer => answer.Status == 200).ShouldBe(1);
         answers.Count(answer => answer.Status == 422).ShouldBe(11);
-        (await _app.ScalarAsync<long>("select count(*) from api_events where transaction_id = 'race'")).ShouldBe(1);
+        (await _app.ScalarAsync<long>("select count(*) from usage_events where transaction_id = 'race'")).ShouldBe(1);
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public sealed class EventEndpointsTests(SharedBillingApp shared) : IClassFixture
         await using var transaction = await blocker.BeginTransactionAsync();
         await using (var command = blocker.CreateCommand())
         {
-            command.CommandText = "lock table event_ids in access exclusive mode";
+            command.CommandText = "lock table api_event_ids in access exclusive mode";
             await command.ExecuteNonQueryAsync();
         }
         var waiting = app.PostAsync("/api/v1/events", Event("second", "s"));

@@ -22,12 +22,11 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
             .ShouldBe([ShipStatus.Duplicate, ShipStatus.Duplicate, ShipStatus.Conflict, ShipStatus.Conflict]);
         (await _app.ShipAsync(SomeUsage.Batch([other, spaced]))).ShouldAllBe(result => result.Status == ShipStatus.Conflict);
 
-        (await CountAsync($"gateway_events where id = '{usage.Id}'")).ShouldBe(1);
+        (await CountAsync($"usage_events where id = '{usage.Id}'")).ShouldBe(1);
         (await CountAsync($"event_conflicts where id = '{usage.Id}'")).ShouldBe(2, "a replayed conflict adds nothing");
-        (await _app.ScalarAsync<string>($"select body from gateway_events where id = '{usage.Id}'")).ShouldBe(text);
-        (await CountAsync($"gateway_events e join customers c on c.id = e.customer_id and c.external_id = 'acme' where e.id = '{usage.Id}'")).ShouldBe(1);
+        (await CountAsync($"events e join customers c on c.id = e.customer_id and c.external_id = 'acme' where e.id = '{usage.Id}'")).ShouldBe(1);
 
-        var properties = JsonNode.Parse(await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{usage.Id}'"))!.AsObject();
+        var properties = JsonNode.Parse(await _app.ScalarAsync<string>($"select properties from usage_events where id = '{usage.Id}'"))!.AsObject();
         properties["input_tokens"]!.GetValue<long>().ShouldBe(100);
         properties["requests"]!.GetValue<long>().ShouldBe(1);
         properties["team"]!.GetValue<string>().ShouldBe("research");
@@ -50,16 +49,16 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
         var (text, other) = (SomeUsage.Text(usage), SomeUsage.Event(_now) with { Org = "nobody" });
         await _app.ShipAsync(SomeUsage.Batch([text, SomeUsage.Text(other)]));
         await _app.ShipAsync(SomeUsage.Batch([text]));
-        var properties = JsonNode.Parse(await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{usage.Id}'"))!.AsObject();
+        var properties = JsonNode.Parse(await _app.ScalarAsync<string>($"select properties from usage_events where id = '{usage.Id}'"))!.AsObject();
         foreach (var (name, count) in new[] { ("images", 2), ("seconds", 3), ("characters", 4), ("bytes_in", 5), ("cache_write_tokens", 7), ("cache_write_1h_tokens", 6), ("bytes_out", 9), ("audio_input_tokens", 10), ("audio_output_tokens", 11), ("image_tokens", 12), ("image_output_tokens", 13), ("tool_calls.web_search", 14) })
             properties[name]!.GetValue<long>().ShouldBe(count);
         foreach (var (name, word) in new[] { ("service_tier", "flex"), ("requested_model", "fast"), ("cost_source", "provider"), ("spend", "0.5") })
             properties[name]!.GetValue<string>().ShouldBe(word);
         properties["tags"]!["app"]!.GetValue<string>().ShouldBe("chat \"x\"");
         (properties["route"]!.GetValue<string>(), properties["currency"]!.GetValue<string>()).ShouldBe(("/v1/chat/completions", "USD"));
-        (await _app.ScalarAsync<string[]>($"select counted from gateway_events where id = '{usage.Id}'")).ShouldBe(usage.Counted);
-        (await _app.ScalarAsync<string[]>($"select counted from gateway_events where id = '{other.Id}'")).ShouldBeEmpty();
-        var plain = await _app.ScalarAsync<string>($"select properties from gateway_events where id = '{other.Id}'");
+        (await _app.ScalarAsync<Guid[]>($"select counted from usage_events where id = '{usage.Id}'")).Select(counter => counter.ToString("N")).ShouldBe(usage.Counted);
+        (await _app.ScalarAsync<bool>($"select counted is null from usage_events where id = '{other.Id}'")).ShouldBeTrue();
+        var plain = await _app.ScalarAsync<string>($"select properties from usage_events where id = '{other.Id}'");
         plain.ShouldNotContain("images");
         plain.ShouldNotContain("cache_write_1h_tokens");
         (await _app.ScalarAsync<long>("select sum(events)::bigint from usage_versions")).ShouldBe(before + 1, "new events of known customers only");
@@ -139,7 +138,7 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
         string Settled(string spend) => $$"""[{"id":"{{usage.Id}}","spend":"{{spend}}","currency":"USD"},{"id":"no-id","spend":"1"},{"id":"{{Guid.Empty}}","spend":"-"}]""";
         await _app.ShipAsync(SomeUsage.Batch([SomeUsage.Text(usage)], settled: Settled("0.000000123")));
         await _app.ShipAsync(SomeUsage.Batch([], settled: Settled("7")));
-        (await _app.ScalarAsync<decimal>($"select spend from gateway_events where id = '{usage.Id}'")).ShouldBe(0.000000123m);
+        (await _app.ScalarAsync<decimal>($"select spend from settled_spend where id = '{usage.Id}'")).ShouldBe(0.000000123m);
     }
 
     [Fact]
@@ -157,8 +156,10 @@ public sealed class UsageEndpointTests(SharedBillingApp shared) : IClassFixture<
         var far = _now.AddYears(-5);
         (await _app.ShipAsync(SomeUsage.Batch([SomeUsage.Text(SomeUsage.Event(_now.AddMonths(-2))), SomeUsage.Text(SomeUsage.Event(far))])))
             .ShouldAllBe(result => result.Status == ShipStatus.Accepted);
-        (await CountAsync($"gateway_events_{_now.AddMonths(-2):yyyy_MM}")).ShouldBeGreaterThan(0);
-        (await CountAsync("gateway_events_other")).ShouldBe(1);
+        (await CountAsync($"usage_events_{_now.AddMonths(-2):yyyy_MM}")).ShouldBeGreaterThan(0);
+        (await CountAsync($"gateway_event_ids_{_now.AddMonths(-2):yyyy_MM}")).ShouldBeGreaterThan(0);
+        (await CountAsync("usage_events_other")).ShouldBe(1);
+        (await CountAsync("gateway_event_ids_other")).ShouldBe(1);
     }
 
     [Fact]

@@ -54,9 +54,9 @@ public sealed class MeterQueryTests(SharedBillingApp shared) : IClassFixture<Sha
         await SendAsync("mixed", [(From, JsonValue.Create(3))], code: "llm.request");
         await _app.ShipAsync(SomeUsage.Batch([SomeUsage.Text(SomeUsage.Event(From.AddDays(1), input: 40, subscription: "mixed") with { Org = "unknown" })]));
         await using var connection = await _app.OpenAsync();
-        (await Query.ReadAsync(connection, "mixed", Customer, "llm.request", "sum_agg", "input_tokens", From, To)).ShouldBe(new Quantity(40, 2));
-        (await Query.ReadAsync(connection, "mixed", Customer, "llm.request", "sum_agg", "requests", From, To)).ShouldBe(new Quantity(1, 2));
-        (await Query.ReadAsync(connection, "mixed", Customer, "llm.request", "count_agg", null, From, To)).ShouldBe(new Quantity(2, 2));
+        (await ReadAsync(connection, "mixed", Customer, "llm.request", "sum_agg", "input_tokens")).ShouldBe(new Quantity(40, 2));
+        (await ReadAsync(connection, "mixed", Customer, "llm.request", "sum_agg", "requests")).ShouldBe(new Quantity(1, 2));
+        (await ReadAsync(connection, "mixed", Customer, "llm.request", "count_agg", null)).ShouldBe(new Quantity(2, 2));
     }
 
     [Fact]
@@ -66,8 +66,8 @@ public sealed class MeterQueryTests(SharedBillingApp shared) : IClassFixture<Sha
         var correction = SomeUsage.Event(From, input: -15, subscription: "put-right") with { Org = "unknown", Corrects = estimate.Id };
         await _app.ShipAsync(SomeUsage.Batch(new[] { estimate, correction }.Select(SomeUsage.Text)));
         await using var connection = await _app.OpenAsync();
-        (await Query.ReadAsync(connection, "put-right", Customer, "llm.request", "sum_agg", "input_tokens", From, To)).ShouldBe(new Quantity(25, 1));
-        (await Query.ReadAsync(connection, "put-right", Customer, "llm.request", "count_agg", null, From, To)).ShouldBe(new Quantity(1, 1));
+        (await ReadAsync(connection, "put-right", Customer, "llm.request", "sum_agg", "input_tokens")).ShouldBe(new Quantity(25, 1));
+        (await ReadAsync(connection, "put-right", Customer, "llm.request", "count_agg", null)).ShouldBe(new Quantity(1, 1));
     }
 
     [Fact]
@@ -89,9 +89,9 @@ public sealed class MeterQueryTests(SharedBillingApp shared) : IClassFixture<Sha
         var caller = (await _app.PostAsync("/api/v1/customers", new { customer = new { external_id = "acme" } })).ShouldBe(200);
         await _app.ShipAsync(SomeUsage.Batch([SomeUsage.Text(SomeUsage.Event(From.AddDays(1), input: 40, subscription: "foreign"))]));
         await using var connection = await _app.OpenAsync();
-        (await Query.ReadAsync(connection, "foreign", Customer, "llm.request", "sum_agg", "input_tokens", From, To)).ShouldBe(new Quantity(0, 0));
+        (await ReadAsync(connection, "foreign", Customer, "llm.request", "sum_agg", "input_tokens")).ShouldBe(new Quantity(0, 0));
         var own = Guid.Parse(caller.At("customer.lago_id")!);
-        (await Query.ReadAsync(connection, "foreign", own, "llm.request", "sum_agg", "input_tokens", From, To)).ShouldBe(new Quantity(40, 1));
+        (await ReadAsync(connection, "foreign", own, "llm.request", "sum_agg", "input_tokens")).ShouldBe(new Quantity(40, 1));
     }
 
     [Fact]
@@ -109,8 +109,8 @@ public sealed class MeterQueryTests(SharedBillingApp shared) : IClassFixture<Sha
     public async Task Mistakes_of_the_caller_are_exceptions()
     {
         await using var connection = await _app.OpenAsync();
-        await Should.ThrowAsync<KeyNotFoundException>(() => Query.ReadAsync(connection, "s", Customer, "c", "mean_agg", "n", From, To));
-        await Should.ThrowAsync<ArgumentException>(() => Query.ReadAsync(connection, "s", Customer, "c", "sum_agg", null, From, To));
+        await Should.ThrowAsync<KeyNotFoundException>(() => ReadAsync(connection, "s", Customer, "c", "mean_agg", "n"));
+        await Should.ThrowAsync<ArgumentException>(() => ReadAsync(connection, "s", Customer, "c", "sum_agg", null));
     }
 
     private MeterQuery Query => _app.Services.GetRequiredService<MeterQuery>();
@@ -118,8 +118,11 @@ public sealed class MeterQueryTests(SharedBillingApp shared) : IClassFixture<Sha
     private async Task<Quantity> ReadAsync(string subscription, string aggregation)
     {
         await using var connection = await _app.OpenAsync();
-        return await Query.ReadAsync(connection, subscription, Customer, "units", aggregation, "n", From, To);
+        return await ReadAsync(connection, subscription, Customer, "units", aggregation, "n");
     }
+
+    private Task<Quantity> ReadAsync(Npgsql.NpgsqlConnection connection, string subscription, Guid customer, string code, string aggregation, string? field) =>
+        Query.ReadAsync(connection, new MetricTerms { EventCode = code, AggregationType = aggregation, FieldName = field }, new MeterSubject(subscription, customer), From, To);
 
     private async Task SendAsync(string subscription, IReadOnlyList<(DateTimeOffset At, JsonNode? Value)> values, string code = "units")
     {

@@ -1,0 +1,86 @@
+using Dapper;
+using Npgsql;
+
+namespace Quota.Billing.Metering.Rollups;
+
+/// <summary>Which rollups there are. Owns the SQL of <c>rollups</c> and their version.</summary>
+internal sealed class RollupCatalog
+{
+    /// <summary>
+    /// Held shared by every transaction that stores events, from before it asks for the version; taken alone by whoever changes what they
+    /// write. "meter" in ASCII.
+    /// </summary>
+    private const long LockKey = 0x6d65746572;
+
+    private RollupSet? _known;
+
+    /// <summary>First in a transaction that stores events: nobody changes the rollups until it ends.</summary>
+    public static IEnumerable<NpgsqlBatchCommand> Enter() =>
+        [new($"select pg_advisory_xact_lock_shared({LockKey})"), new("select version from rollups_version")];
+
+    /// <summary>The rollups of this version, which the connection's transaction has read.</summary>
+    public async Task<RollupSet> AtAsync(NpgsqlConnection connection, long version, CancellationToken cancel)
+    {
+        if (_known is { } known && known.Version == version)
+            return known;
+        var rollups = await ListAsync(connection, [RollupState.Building, RollupState.Ready], cancel);
+        return _known = new RollupSet(version, rollups);
+    }
+
+    /// <summary>The ready rollup of a metric (null: of all events) that tells these keys apart, the one with the fewest keys; null when there is none.</summary>
+    public static async Task<RollupTerms?> FindAsync(NpgsqlConnection connection, Guid? metricId, IReadOnlyList<string> keys, CancellationToken cancel)
+    {
+        var row = await connection.QueryFirstOrDefaultAsync<(int Id, string[] Keys)?>(new CommandDefinition("""
+            select id, keys from rollups where metric_id is not distinct from @metricId and state = 'ready' and keys @> @keys order by cardinality(keys), id limit 1
+            """, new { metricId, keys = keys.ToArray() }, cancellationToken: cancel));
+        return row is { } found ? new RollupTerms(found.Id, null, found.Keys, RollupState.Ready) : null;
+    }
+
+    /// <summary>Asks for a rollup; it is built soon, and until then the metric is read from its events.</summary>
+    public static Task WantAsync(NpgsqlConnection connection, Guid metricId, IReadOnlyList<string> keys, DateTimeOffset now) => connection.ExecuteAsync("""
+        insert into rollups (metric_id, keys, state, since)
+        select @metricId, @keys, 'wanted', @now
+        where not exists (select from rollups where metric_id = @metricId and keys @> @keys and state <> 'retired')
+        """, new { metricId, keys = keys.Distinct().Order(StringComparer.Ordinal).ToArray(), now });
+
+    /// <summary>Ends the rollups of a metric, in the transaction that deletes it.</summary>
+    public static Task RetireAsync(NpgsqlConnection connection, Guid metricId, DateTimeOffset now) => connection.ExecuteAsync(
+        "update rollups set state = 'retired', since = @now where metric_id = @metricId", new { metricId, now });
+
+    /// <summary>Waits until nobody stores events, and keeps them from beginning until the transaction ends; then says that rollups changed.</summary>
+    public static Task ChangeAsync(NpgsqlConnection connection, CancellationToken cancel) => connection.ExecuteAsync(new CommandDefinition(
+        $"select pg_advisory_xact_lock({LockKey}); update rollups_version set version = version + 1", cancellationToken: cancel));
+
+    public static async Task<IReadOnlyList<RollupTerms>> ListAsync(NpgsqlConnection connection, string[] states, CancellationToken cancel)
+    {
+        var rows = await connection.QueryAsync<Row>(new CommandDefinition("""
+            select r.id as rollup_id, r.keys, r.state, m.id, m.event_code, m.aggregation_type, m.field_name, m.expression, m.recurring, m.rounding_function, m.rounding_precision
+            from rollups r left join billable_metrics m on m.id = r.metric_id
+            where r.state = any(@states) order by r.id
+            """, new { states }, cancellationToken: cancel));
+        return [.. rows.Select(row => row.Terms)];
+    }
+
+    private sealed record Row
+    {
+        public int RollupId { get; init; }
+        public string[] Keys { get; init; } = [];
+        public string State { get; init; } = "";
+        public Guid? Id { get; init; }
+        public string? EventCode { get; init; }
+        public string? AggregationType { get; init; }
+        public string? FieldName { get; init; }
+        public string? Expression { get; init; }
+        public bool? Recurring { get; init; }
+
+        public RollupTerms Terms => new(RollupId, Id is not { } id ? null : new MetricTerms
+        {
+            Id = id,
+            EventCode = EventCode!,
+            AggregationType = AggregationType!,
+            FieldName = FieldName,
+            Expression = Expression,
+            Recurring = Recurring ?? false,
+        }, Keys, State);
+    }
+}
