@@ -48,7 +48,7 @@ public sealed class LimitUsageTests(SharedBillingApp shared) : IClassFixture<Sha
         await OrgAsync("live");
         var at = _now.AddMinutes(-1);
         var old = SomeUsage.Event(_now.AddDays(-40)) with { Org = "live" };
-        await _app.ShipAsync(SomeUsage.Batch(new[] { old, SomeUsage.Event(at) with { Org = "live", Counted = ["anything"] } }.Select(SomeUsage.Text)));
+        await _app.ShipAsync(SomeUsage.Batch(new[] { old, SomeUsage.Event(at) with { Org = "live", Counted = ["0123456789abcdef0123456789abcdef"] } }.Select(SomeUsage.Text)));
         await SaveAsync("live", """{"code":"month","meter":"requests","window":{"kind":"month"}}""");
         await SaveAsync("live", """{"code":"ever","meter":"requests","window":{"kind":"lifetime"}}""");
         await SaveAsync("live", """{"code":"rate","meter":"requests","window":{"kind":"rate","every":"minute"}}""");
