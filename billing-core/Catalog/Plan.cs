@@ -56,4 +56,7 @@ internal sealed record Charge
     public required string AggregationType { get; init; }
 
     public string? FieldName { get; init; }
+
+    /// <summary>How its quantity is measured.</summary>
+    public Metering.MetricTerms Metric => new() { Id = BillableMetricId, EventCode = EventCode, AggregationType = AggregationType, FieldName = FieldName };
 }
