@@ -34,6 +34,12 @@ if (args is ["reader"])
     await ReaderBenchmark.RunAsync();
     return 0;
 }
+if (args is ["ingest", .. var words])
+{
+    var how = words.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+    return await Quota.Benchmarks.Ingest.IngestBenchmark.RunAsync(
+        how.GetValueOrDefault("--route", "usage") == "usage", [.. how.GetValueOrDefault("--rows", "1,10,20").Split(',').Select(Number)], Number(how.GetValueOrDefault("--in-flight", "4")));
+}
 var options = args.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
 if (args.Length % 2 != 0 || options.Keys.Except(["--seconds", "--connections", "--only"]).Any())
 {
@@ -41,10 +47,12 @@ if (args.Length % 2 != 0 || options.Keys.Except(["--seconds", "--connections", "
         usage: dotnet run -c Release --project tests/Quota.Benchmarks [-- --seconds 5 --connections 1,64 --only gateway]
                dotnet run -c Release --project tests/Quota.Benchmarks -- streams
                dotnet run -c Release --project tests/Quota.Benchmarks -- reader
+               dotnet run -c Release --project tests/Quota.Benchmarks -- ingest [--route usage|events] [--rows 1,10,20] [--in-flight 4]
 
         Prints what the gateway costs over bare YARP, all measured in this one run. --only: what has this in its name, beside bare YARP.
         streams: what reading a stream costs, the first token, and 512 streams at once.
         reader: what of that is reading alone, without sockets.
+        ingest: how fast events get into the ledger, and usage out of it, when it holds so many millions. Needs PostgreSQL and 20 GB of disk in /var/tmp.
         Needs redis-server, and nginx where it is to be compared. Build with -c Release first: the gateway is started from artifacts/bin.
         """);
     return 2;
