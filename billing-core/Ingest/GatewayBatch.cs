@@ -20,9 +20,10 @@ internal sealed record GatewayBatch(
     /// Mistakes of the envelope go to the validation.
     /// </summary>
     /// <param name="body">The events point into it.</param>
+    /// <param name="keepsRaw">See <see cref="IngestOptions.KeepUsageRaw"/>.</param>
     /// <exception cref="JsonException">No JSON.</exception>
     /// <exception cref="BadHttpRequestException">No JSON object.</exception>
-    public static GatewayBatch? Read(ReadOnlyMemory<byte> body, Validation validation)
+    public static GatewayBatch? Read(ReadOnlyMemory<byte> body, Validation validation, bool keepsRaw = false)
     {
         var json = new Utf8JsonReader(body.Span);
         if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
@@ -48,7 +49,7 @@ internal sealed record GatewayBatch(
         var watermark = input.Time("watermark");
         if (!validation.IsValid)
             return null;
-        using var properties = new GatewayProperties();
+        using var properties = new GatewayProperties(keepsRaw);
         var read = events.ConvertAll(one => GatewayEvent.Read(one, properties));
         var (amounts, unusable) = Amounts(settled);
         return new GatewayBatch(instance, watermark, read, amounts, unusable);

@@ -8,7 +8,8 @@ namespace Quota.Billing.Ingest;
 /// What of a gateway's event billable metrics can count, sum and group by, under the names of the API, and behind it what people ask of a
 /// single call. Of one batch, so that its events share a buffer.
 /// </summary>
-internal sealed class GatewayProperties : IDisposable
+/// <param name="keepsRaw">Whether the provider's own usage object is written too: a third of an event's bytes.</param>
+internal sealed class GatewayProperties(bool keepsRaw) : IDisposable
 {
     private const int BlockBytes = 64 * 1024;
 
@@ -76,21 +77,16 @@ internal sealed class GatewayProperties : IDisposable
         WriteIfPresent(_json, "attempt", usage.Attempt == 1 ? null : usage.Attempt);
         _json.WriteString("instance", usage.Instance);
         _json.WriteNumber("seq", usage.Seq);
-        _json.WriteString("upstream", usage.Upstream);
-        WriteIfPresent(_json, "response_model", usage.ResponseModel);
+        WriteIfPresent(_json, "upstream", usage.Upstream == usage.Provider ? null : usage.Upstream);
+        WriteIfPresent(_json, "response_model", usage.ResponseModel == usage.Model ? null : usage.ResponseModel);
         WriteIfPresent(_json, "provider_request_id", usage.ProviderRequestId);
-        WriteIfPresent(_json, "http_status", usage.HttpStatus);
+        WriteIfPresent(_json, "http_status", usage.HttpStatus is 200 ? null : usage.HttpStatus);
         WriteIfPresent(_json, "price_version", usage.PriceVersion);
         WriteIfPresent(_json, "held", usage.Held);
-        _json.WriteString("started_at", usage.StartedAt);
-        _json.WriteString("ended_at", usage.EndedAt);
-        if (usage.FirstByteAt is { } first)
-            _json.WriteString("first_byte_at", first);
-        if (usage.AtSource != "redis")
-            _json.WriteString("at_source", usage.AtSource);
+        WriteIfPresent(_json, "at_source", usage.AtSource == "redis" ? null : usage.AtSource);
         if (usage.Estimated)
             _json.WriteBoolean("estimated", true);
-        if (usage.UsageRaw is { } raw)
+        if (keepsRaw && usage.UsageRaw is { } raw)
         {
             _json.WritePropertyName("usage_raw");
             _json.WriteRawValue(raw.Utf8, skipInputValidation: true);

@@ -18,12 +18,25 @@ internal sealed class IngestOptions
     /// <summary>Largest batch after decompression; 1 KB to 1 GB, 32 MB by default.</summary>
     public long MaxBodyBytes { get; private set; } = 32 * 1024 * 1024;
 
+    /// <summary>
+    /// Whether events keep the provider's own usage object, for disputes with vendors; off by default. The counts are taken from it by the
+    /// gateway, and it makes an event half as large again.
+    /// </summary>
+    public bool KeepUsageRaw { get; private set; }
+
     public static IngestOptions Read(IConfiguration settings, SettingsReport report)
     {
         var options = new IngestOptions();
         options.MaxConcurrent = (int)Number(settings, report, "MaxConcurrent", options.MaxConcurrent, 1, 256);
         options.MaxQueued = (int)Number(settings, report, "MaxQueued", options.MaxQueued, 0, 10_000);
         options.MaxBodyBytes = Number(settings, report, "MaxBodyBytes", options.MaxBodyBytes, 1024, 1L << 30);
+        if (settings["Ingest:KeepUsageRaw"] is { Length: > 0 } keeps)
+        {
+            if (bool.TryParse(keeps, out var value))
+                options.KeepUsageRaw = value;
+            else
+                report.Add("Ingest__KeepUsageRaw", $"'{keeps}' must be true or false");
+        }
         return options;
     }
 

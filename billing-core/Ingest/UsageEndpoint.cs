@@ -18,7 +18,7 @@ internal static class UsageEndpoint
         var started = clock.GetTimestamp();
         using var body = await RequestBytes.ReadAsync(context, options.MaxBodyBytes);
         var validation = new Validation();
-        if (Read(body, validation) is not { } batch)
+        if (Read(body, validation, options.KeepUsageRaw) is not { } batch)
             return ApiErrors.Unprocessable(validation);
         var results = await store.StoreAsync(batch, cancel);
         metrics.BatchStored(clock.GetElapsedTime(started));
@@ -26,11 +26,11 @@ internal static class UsageEndpoint
         return Results.Json(new ShipAnswer(results), UsageJson.Default.ShipAnswer);
     }
 
-    private static GatewayBatch? Read(RequestBytes body, Validation validation)
+    private static GatewayBatch? Read(RequestBytes body, Validation validation, bool keepsRaw)
     {
         try
         {
-            return GatewayBatch.Read(body.Memory, validation);
+            return GatewayBatch.Read(body.Memory, validation, keepsRaw);
         }
         // InvalidOperationException: a name or text that is no Unicode.
         catch (Exception error) when (error is JsonException or InvalidOperationException)
