@@ -1,4 +1,4 @@
-using Quota.Billing.Http;
+using System.Text.Json;
 using Quota.Billing.Metering;
 
 namespace Quota.Billing.Catalog;
@@ -6,6 +6,9 @@ namespace Quota.Billing.Catalog;
 /// <summary>What is counted: a kind of event, and how its events become one quantity. A row of <c>billable_metrics</c>.</summary>
 internal sealed record Metric
 {
+    /// <summary>For flags whose false means nothing: only true is refused.</summary>
+    public const string Unbuilt = "is not supported yet; leave it out";
+
     public Guid Id { get; init; }
 
     public required string Code { get; init; }
@@ -21,32 +24,32 @@ internal sealed record Metric
 
     public string? FieldName { get; init; }
 
+    /// <summary>Measures instead of the field; Lago's clients name a field beside it.</summary>
+    public string? Expression { get; init; }
+
+    public bool Recurring { get; init; }
+
+    /// <summary><c>seconds</c>, Lago's only one, or null. Weighted sums count time to the microsecond whatever it says.</summary>
+    public string? WeightedInterval { get; init; }
+
+    public string? RoundingFunction { get; init; }
+
+    public int? RoundingPrecision { get; init; }
+
+    /// <summary>What charges may filter by: <see cref="MetricFilter"/>s as JSON.</summary>
+    public JsonElement Filters { get; init; }
+
     public DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>Reads what a client sent; mistakes go to the input's validation, and only a valid one may be stored.</summary>
-    public static Metric Read(Input input, Aggregations aggregations, DateTimeOffset now)
+    public MetricTerms Terms => new()
     {
-        var metric = new Metric
-        {
-            Id = Guid.CreateVersion7(now),
-            Code = input.RequiredText("code"),
-            Name = input.RequiredText("name"),
-            Description = input.Text("description", 2000),
-            EventCode = input.Text("event_code") is { Length: > 0 } eventCode ? eventCode : input.Text("code") ?? "",
-            AggregationType = input.RequiredText("aggregation_type"),
-            FieldName = input.Text("field_name") is { Length: > 0 } field ? field : null,
-            CreatedAt = now,
-        };
-        if (metric.AggregationType.Length > 0 && !aggregations.TryGet(metric.AggregationType, out _))
-            input.Refuse("aggregation_type", Mistake.Invalid);
-        else if (metric.AggregationType.Length > 0 && aggregations[metric.AggregationType].NeedsField && metric.FieldName is null)
-            input.Refuse("field_name", Mistake.Mandatory);
-        if (input.Flag("recurring") == true)
-            input.Refuse("recurring", Unbuilt);
-        input.RefuseUnbuilt("weighted_interval", "expression", "rounding_function", "rounding_precision", "filters");
-        return metric;
-    }
-
-    /// <summary>For flags whose false means nothing: only true is refused.</summary>
-    public const string Unbuilt = "is not supported yet; leave it out";
+        Id = Id,
+        EventCode = EventCode,
+        AggregationType = AggregationType,
+        FieldName = FieldName,
+        Expression = Expression,
+        Recurring = Recurring,
+        RoundingFunction = RoundingFunction,
+        RoundingPrecision = RoundingPrecision ?? 0,
+    };
 }

@@ -10,6 +10,7 @@ internal static class MetricEndpoints
     {
         var metrics = app.MapGroup("/api/v1/billable_metrics");
         metrics.MapPost("", Create);
+        metrics.MapPost("evaluate_expression", Evaluate);
         metrics.MapGet("", List);
         metrics.MapGet("{code}", Get);
         metrics.MapPut("{code}", Update);
@@ -19,11 +20,14 @@ internal static class MetricEndpoints
     private static async Task<IResult> Create(JsonBody body, MetricStore store, Aggregations aggregations, TimeProvider clock)
     {
         var input = body.Root("billable_metric");
-        var metric = Metric.Read(input, aggregations, clock.GetUtcNow());
+        var metric = MetricInput.Read(input, aggregations, clock.GetUtcNow());
         if (!input.Validation.IsValid)
             return ApiErrors.Unprocessable(input.Validation);
         return await store.AddAsync(metric) ? Answers.One("billable_metric", Answer(metric)) : ApiErrors.Unprocessable("code", Mistake.AlreadyExists);
     }
+
+    private static IResult Evaluate(JsonBody body, TimeProvider clock) => ExpressionInput.Evaluate(body.Input, clock.GetUtcNow()) is { } value
+        ? Answers.One("expression_result", new { Value = value }) : ApiErrors.Unprocessable(body.Input.Validation);
 
     private static async Task<IResult> List(Paging paging, MetricStore store)
     {
@@ -43,18 +47,12 @@ internal static class MetricEndpoints
         {
             Name = input.Text("name") is { Length: > 0 } name ? name : metric.Name,
             Description = input.Mentions("description") ? input.Text("description", 2000) : metric.Description,
+            Filters = input.Mentions("filters") ? MetricFilter.ReadAll(input) : metric.Filters,
         };
-        foreach (var (field, stays) in new[]
-        {
-            ("code", metric.Code), ("event_code", metric.EventCode), ("aggregation_type", metric.AggregationType), ("field_name", metric.FieldName),
-        })
-        {
-            if (input.Text(field) is { } sent && sent != stays)
-                input.Refuse(field, "cannot be changed, because invoices are explained by it; make a new metric");
-        }
+        MetricInput.RefuseOtherMeasure(input, metric);
         if (!input.Validation.IsValid)
             return ApiErrors.Unprocessable(input.Validation);
-        return await store.RenameAsync(code, changed.Name, changed.Description) ? Answers.One("billable_metric", Answer(changed)) : NotFound();
+        return await store.ChangeAsync(changed) ? Answers.One("billable_metric", Answer(changed)) : NotFound();
     }
 
     private static async Task<IResult> Delete(string code, MetricStore store)
@@ -75,12 +73,12 @@ internal static class MetricEndpoints
         metric.EventCode,
         metric.AggregationType,
         metric.FieldName,
-        Recurring = false,
-        WeightedInterval = (string?)null,
-        Expression = (string?)null,
-        RoundingFunction = (string?)null,
-        RoundingPrecision = (int?)null,
+        metric.Recurring,
+        metric.WeightedInterval,
+        metric.Expression,
+        metric.RoundingFunction,
+        metric.RoundingPrecision,
         metric.CreatedAt,
-        Filters = Array.Empty<object>(),
+        metric.Filters,
     };
 }

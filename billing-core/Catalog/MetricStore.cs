@@ -1,13 +1,23 @@
 using Dapper;
 using Npgsql;
+using Quota.Billing.Metering;
 using Quota.Billing.Metering.Rollups;
 
 namespace Quota.Billing.Catalog;
 
 /// <summary>Owns the SQL of <c>billable_metrics</c>.</summary>
-internal sealed class MetricStore(NpgsqlDataSource database, TimeProvider clock)
+internal sealed class MetricStore(NpgsqlDataSource database, Aggregations aggregations, TimeProvider clock)
 {
-    private const string Columns = "id, code, name, description, event_code, aggregation_type, field_name, created_at";
+    private const string Columns = """
+        id, code, name, description, event_code, aggregation_type, field_name, expression, recurring, weighted_interval,
+        rounding_function, rounding_precision, filters, created_at
+        """;
+
+    /// <summary>The columns of <see cref="MetricTerms"/>, the id first.</summary>
+    public static string TermsColumns(string table) => $"""
+        {table}.id, {table}.event_code, {table}.aggregation_type, {table}.field_name, {table}.expression, {table}.recurring,
+        {table}.rounding_function, {table}.rounding_precision
+        """;
 
     /// <summary>False when the code is taken.</summary>
     public async Task<bool> AddAsync(Metric metric)
@@ -15,11 +25,13 @@ internal sealed class MetricStore(NpgsqlDataSource database, TimeProvider clock)
         await using var connection = await database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         var isNew = await connection.ExecuteAsync("""
-            insert into billable_metrics (id, code, name, description, event_code, aggregation_type, field_name, created_at)
-            values (@Id, @Code, @Name, @Description, @EventCode, @AggregationType, @FieldName, @CreatedAt)
+            insert into billable_metrics (id, code, name, description, event_code, aggregation_type, field_name, expression, recurring, weighted_interval,
+                rounding_function, rounding_precision, filters, created_at)
+            values (@Id, @Code, @Name, @Description, @EventCode, @AggregationType, @FieldName, @Expression, @Recurring, @WeightedInterval,
+                @RoundingFunction, @RoundingPrecision, @Filters, @CreatedAt)
             on conflict (code) do nothing
             """, metric) == 1;
-        if (isNew)
+        if (isNew && aggregations[metric.AggregationType].UnitsOf(default) is not null)
             await RollupCatalog.WantAsync(connection, metric.Id, [], metric.CreatedAt);
         await transaction.CommitAsync();
         return isNew;
@@ -48,14 +60,15 @@ internal sealed class MetricStore(NpgsqlDataSource database, TimeProvider clock)
     }
 
     /// <summary>
-    /// Changes words, which never change what was billed. How it measures stays: a plan's past invoices must still be explainable
-    /// by it. False when there is no such metric.
+    /// Changes words and the declared filters, which never change what was billed. How it measures stays: a plan's past invoices must still
+    /// be explainable by it. False when there is no such metric.
     /// </summary>
-    public async Task<bool> RenameAsync(string code, string name, string? description)
+    public async Task<bool> ChangeAsync(Metric metric)
     {
         await using var connection = await database.OpenConnectionAsync();
         return await connection.ExecuteAsync(
-            "update billable_metrics set name = @name, description = @description where code = @code", new { code, name, description }) == 1;
+            "update billable_metrics set name = @Name, description = @Description, filters = @Filters where id = @Id",
+            new { metric.Id, metric.Name, metric.Description, metric.Filters }) == 1;
     }
 
     /// <summary>False when a plan charges by it.</summary>

@@ -1,3 +1,5 @@
+using Quota.Billing.Metering;
+
 namespace Quota.Billing.Catalog;
 
 /// <summary>What is sold: a base fee per period and charges for usage. A row of <c>plans</c> with its charges.</summary>
@@ -51,12 +53,6 @@ internal sealed record Charge
 
     public required string MetricName { get; init; }
 
-    public required string EventCode { get; init; }
-
-    public required string AggregationType { get; init; }
-
-    public string? FieldName { get; init; }
-
     /// <summary>How its quantity is measured.</summary>
-    public Metering.MetricTerms Metric => new() { Id = BillableMetricId, EventCode = EventCode, AggregationType = AggregationType, FieldName = FieldName };
+    public required MetricTerms Metric { get; init; }
 }

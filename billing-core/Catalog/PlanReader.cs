@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Quota.Billing.Http;
+using Quota.Billing.Metering;
 using Quota.Billing.Rating;
 using Quota.Shared.Amounts;
 
@@ -93,9 +94,7 @@ internal sealed class PlanReader(Rater rater, MetricStore metrics)
             Properties = properties.GetRawText(),
             MetricCode = metric?.Code ?? "",
             MetricName = metric?.Name ?? "",
-            EventCode = metric?.EventCode ?? "",
-            AggregationType = metric?.AggregationType ?? "",
-            FieldName = metric?.FieldName,
+            Metric = metric?.Terms ?? new MetricTerms { EventCode = "", AggregationType = "" },
         };
     }
 

@@ -1,5 +1,6 @@
 using Dapper;
 using Npgsql;
+using Quota.Billing.Metering;
 
 namespace Quota.Billing.Catalog;
 
@@ -47,14 +48,14 @@ internal sealed class PlanStore(NpgsqlDataSource database)
     /// <summary>The charges of a plan in their order, read inside the caller's transaction.</summary>
     public static async Task<IReadOnlyList<Charge>> ChargesAsync(NpgsqlConnection connection, params Guid[] planIds)
     {
-        var charges = await connection.QueryAsync<Charge>("""
+        var charges = await connection.QueryAsync<Charge, MetricTerms, Charge>($"""
             select charge.id, charge.plan_id, charge.billable_metric_id, charge.position, charge.charge_model,
-                charge.invoice_display_name, charge.properties,
-                metric.code as metric_code, metric.name as metric_name, metric.event_code, metric.aggregation_type, metric.field_name
+                charge.invoice_display_name, charge.properties, metric.code as metric_code, metric.name as metric_name,
+                {MetricStore.TermsColumns("metric")}
             from charges charge join billable_metrics metric on metric.id = charge.billable_metric_id
             where charge.plan_id = any(@planIds)
             order by charge.plan_id, charge.position
-            """, new { planIds });
+            """, (charge, terms) => charge with { Metric = terms }, new { planIds });
         return [.. charges];
     }
 

@@ -15,6 +15,9 @@ internal interface IAggregation
     /// <summary>Whether a metric of this type may be <c>recurring</c>.</summary>
     bool MayRecur { get; }
 
+    /// <summary>Whether a metric of this type must say its <c>weighted_interval</c>.</summary>
+    bool NeedsInterval => false;
+
     /// <summary>
     /// The units of sums that rollups keep; null when rollups cannot tell, and events have to be read in order
     /// (<see cref="Start"/>). Which of the two it is does not depend on the sums.

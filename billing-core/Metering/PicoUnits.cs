@@ -90,6 +90,14 @@ internal static class PicoUnits
         return (Int128)whole * One + (Int128)decimal.Round((units - whole) * (decimal)One, 0, MidpointRounding.AwayFromZero);
     }
 
+    /// <summary>Plain decimal notation with as many decimals as it has.</summary>
+    public static string ToText(Int128 pico)
+    {
+        var digits = Int128.Abs(pico).ToString(CultureInfo.InvariantCulture).PadLeft(Decimals + 1, '0');
+        var decimals = digits[^Decimals..].TrimEnd('0');
+        return $"{(pico < 0 ? "-" : "")}{digits[..^Decimals]}{(decimals.Length > 0 ? "." : "")}{decimals}";
+    }
+
     /// <exception cref="OverflowException">Beyond any sum of quantities.</exception>
     public static Int128 FromDatabase(BigInteger pico) => (Int128)pico;
 

@@ -21,14 +21,22 @@ internal enum PropertyKind : byte
 /// <summary>A property of an event. The default is an absent one.</summary>
 /// <param name="Kind">What it holds.</param>
 /// <param name="Pico">The number in <see cref="PicoUnits"/>; 0 unless it is one.</param>
-/// <param name="Utf8">As it was written, text without its quotes and escapes; empty when absent.</param>
+/// <param name="Utf8">As it was written, text without its quotes and escapes; empty when absent, and when the number was computed.</param>
 internal readonly record struct PropertyValue(PropertyKind Kind, Int128 Pico, ReadOnlyMemory<byte> Utf8)
 {
     /// <summary>Clients write decimals as text, so that no digit is lost: at most 18 digits before and after the point, no exponent.</summary>
     private const int MostDigits = 18;
 
     /// <summary>What unique counts and groups compare; null when absent.</summary>
-    public string? Text => Kind == PropertyKind.Absent ? null : Encoding.UTF8.GetString(Utf8.Span);
+    public string? Text => Kind switch
+    {
+        PropertyKind.Absent => null,
+        PropertyKind.Number when Utf8.IsEmpty => PicoUnits.ToText(Pico),
+        _ => Encoding.UTF8.GetString(Utf8.Span),
+    };
+
+    /// <summary>A number that was computed, below <see cref="PicoUnits.Bound"/>.</summary>
+    public static PropertyValue OfPico(Int128 pico) => new(PropertyKind.Number, pico, default);
 
     /// <summary>A number as JSON writes it.</summary>
     public static PropertyValue OfNumber(ReadOnlyMemory<byte> raw) =>

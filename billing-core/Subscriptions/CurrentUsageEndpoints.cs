@@ -64,7 +64,7 @@ internal static class CurrentUsageEndpoints
             LagoId = usage.Charge.BillableMetricId,
             Name = usage.Charge.MetricName,
             Code = usage.Charge.MetricCode,
-            usage.Charge.AggregationType,
+            usage.Charge.Metric.AggregationType,
         },
         Filters = Array.Empty<object>(),
         GroupedUsage = Array.Empty<object>(),

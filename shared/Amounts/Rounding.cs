@@ -1,8 +1,9 @@
 namespace Quota.Shared.Amounts;
 
 /// <summary>
-/// The only file that rounds: money once per fee, half away from zero, to the currency's minor unit. (Holds round up, in
-/// <see cref="ExactNanos.Ceiling"/>, so that they are never smaller than what they cover.)
+/// The only file that rounds money: once per fee, half away from zero, to the currency's minor unit. (Holds round up, in
+/// <see cref="ExactNanos.Ceiling"/>, so that they are never smaller than what they cover. Quantities are not money and round in the
+/// billing core's <c>Metering/UnitRounding</c>.)
 /// </summary>
 public static class Rounding
 {

@@ -1,10 +1,10 @@
--- What a metric measures can be computed from several properties (expression), carried from one period to the next (recurring), weighed by the
--- time for which it held (weighted_interval), and cut once per period (rounding). filters are the properties and values by which charges may
--- price parts of it differently: [{"key": "model", "values": ["gpt-4o"]}].
+-- Metrics measure in all of Lago's ways: by an expression instead of one property, carried over from period to period, rounded, and with
+-- the dimensions that charges may filter by. Those that are there measure as they did.
+
 alter table billable_metrics
     add column expression         text,
     add column recurring          boolean not null default false,
-    add column weighted_interval  text,
+    add column weighted_interval  text check (weighted_interval in ('seconds')),
     add column rounding_function  text check (rounding_function in ('round', 'ceil', 'floor')),
-    add column rounding_precision integer not null default 0,
-    add column filters            jsonb not null default '[]';
+    add column rounding_precision integer,                            -- null: to whole units
+    add column filters            jsonb not null default '[]';        -- [{"key": "model", "values": ["gpt-4o", …]}]

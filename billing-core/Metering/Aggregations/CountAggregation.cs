@@ -3,7 +3,9 @@ namespace Quota.Billing.Metering;
 /// <summary><c>count_agg</c>: every event counts 1, but for those that correct another: they are no calls.</summary>
 internal sealed class CountAggregation : IAggregation
 {
-    public string Name => "count_agg";
+    public const string Type = "count_agg";
+
+    public string Name => Type;
 
     public bool NeedsField => false;
 

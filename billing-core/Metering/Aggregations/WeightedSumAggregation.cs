@@ -15,6 +15,8 @@ internal sealed class WeightedSumAggregation : IAggregation
 
     public bool MayRecur => true;
 
+    public bool NeedsInterval => true;
+
     public decimal? UnitsOf(in UsageSums sums) => null;
 
     public IEventFold Start(DateTimeOffset from, DateTimeOffset to, bool recurring) => new Fold(from, to, recurring);
