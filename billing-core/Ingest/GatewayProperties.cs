@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Quota.Billing.Http;
 using Quota.Shared.Usage;
 
 namespace Quota.Billing.Ingest;
@@ -78,20 +79,23 @@ internal sealed class GatewayProperties(bool keepsRaw) : IDisposable
         _json.WriteString("instance", usage.Instance);
         _json.WriteNumber("seq", usage.Seq);
         WriteIfPresent(_json, "upstream", usage.Upstream == usage.Provider ? null : usage.Upstream);
-        WriteIfPresent(_json, "response_model", usage.ResponseModel == usage.Model ? null : usage.ResponseModel);
-        WriteIfPresent(_json, "provider_request_id", usage.ProviderRequestId);
+        WriteIfPresent(_json, "response_model", usage.ResponseModel == usage.Model ? null : Clean(usage.ResponseModel));
+        WriteIfPresent(_json, "provider_request_id", Clean(usage.ProviderRequestId));
         WriteIfPresent(_json, "http_status", usage.HttpStatus is 200 ? null : usage.HttpStatus);
-        WriteIfPresent(_json, "price_version", usage.PriceVersion);
+        WriteIfPresent(_json, "price_version", Clean(usage.PriceVersion));
         WriteIfPresent(_json, "held", usage.Held);
         WriteIfPresent(_json, "at_source", usage.AtSource == "redis" ? null : usage.AtSource);
         if (usage.Estimated)
             _json.WriteBoolean("estimated", true);
-        if (keepsRaw && usage.UsageRaw is { } raw)
+        if (keepsRaw && usage.UsageRaw is { } raw && raw.Utf8.IndexOf("\\u0000"u8) < 0)
         {
             _json.WritePropertyName("usage_raw");
             _json.WriteRawValue(raw.Utf8, skipInputValidation: true);
         }
     }
+
+    /// <summary>What vendors say is not checked, because no event may be lost by it; what PostgreSQL could not read as jsonb is left out.</summary>
+    private static string? Clean(string? text) => text is not null && JsonText.IsClean(text) ? text : null;
 
     /// <summary>An object inside: limits select by them (<c>Customers/UsageSql</c>).</summary>
     private static void WriteTags(Utf8JsonWriter json, IReadOnlyDictionary<string, string>? tags)
