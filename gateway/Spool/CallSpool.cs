@@ -27,7 +27,11 @@ internal sealed class CallSpool : IDisposable
         Recovered = [.. contents.Unsettled.Values];
         (Ended, FirstSeq) = (contents.Ended, contents.FirstSeq);
         foreach (var call in Recovered)
+        {
             Count(call.Begin.Id, call.Segment);
+            if (call.End is null)
+                OpenEvents.TryBegin(call.Begin.Id, call.Begin.At);
+        }
         _oldestSegment = contents.Segments.Count > 0 ? contents.Segments[0] : 1;
         var first = contents.Segments.Count > 0 ? contents.Segments[^1] + 1 : 1;
         if (contents.Segments.Count > 0)
@@ -58,6 +62,12 @@ internal sealed class CallSpool : IDisposable
 
     public SpoolPosition Durable => _log.Durable;
 
+    /// <summary>Where the next record goes.</summary>
+    public SpoolPosition End => _log.End;
+
+    /// <summary>The events that are still to come.</summary>
+    public OpenEvents OpenEvents { get; } = new();
+
     public long Bytes => _log.Bytes;
 
     public int OpenCalls => _unsettled.Count;   // a reading, not a decision
@@ -76,10 +86,13 @@ internal sealed class CallSpool : IDisposable
         new(options, identity, folderLock, SpoolContents.Read(options.Directory, tally.Read().Through), tally);
 
     /// <summary>Written before the call is sent.</summary>
+    /// <exception cref="Limits.Store.StoreClosedException">It was reserved so long ago that the core has been told that nothing so old will come.</exception>
     public ValueTask BeginAsync(BeginRecord begin)
     {
         using (var record = RecordBuffer.Rent(RecordKind.Begin, begin, SpoolJson.Default.BeginRecord))
         {
+            if (!OpenEvents.TryBegin(begin.Id, begin.At))
+                throw new Limits.Store.StoreClosedException("the call was held too long ago to be begun");
             lock (_gate)
                 Count(begin.Id, _log.CurrentSegment);   // counted first: the segment is kept from before the record is in it
             _log.Append(record);
@@ -93,6 +106,7 @@ internal sealed class CallSpool : IDisposable
         long seq;
         using (var record = RecordBuffer.Rent(RecordKind.End, UsageEventComposer.Compose(begin, outcome, _identity.Instance, seq: 0), UsageJson.Default.UsageEvent))
             seq = _log.AppendNumbered(record);
+        OpenEvents.End(begin.Id);   // after it is in the log: whoever finds the call closed finds its event before the log's end
         await _log.WhenDurableAsync();
         return seq;
     }

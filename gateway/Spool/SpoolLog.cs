@@ -51,6 +51,12 @@ internal sealed class SpoolLog : IDisposable
         get { lock (_gate) return _durable; }
     }
 
+    /// <summary>Where the next record goes; what was appended lies before it.</summary>
+    public SpoolPosition End
+    {
+        get { lock (_gate) return _end; }
+    }
+
     /// <summary>Bytes on disk, shipped segments that were deleted not counted.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 

@@ -13,6 +13,7 @@ internal static class SpoolRegistration
         return services.AddSingleton(options).AddSingleton(folder).AddSingleton(folder.Identity)
             .AddSingleton(new TallyFile(options.Directory))
             .AddSingleton(provider => CallSpool.Open(options, folder.Identity, folder.Lock, provider.GetRequiredService<TallyFile>()))
+            .AddSingleton(provider => provider.GetRequiredService<CallSpool>().OpenEvents)
             .AddSingleton<SpoolRecovery>().AddHostedService(provider => provider.GetRequiredService<SpoolRecovery>());
     }
 }
