@@ -31,6 +31,7 @@ internal sealed class GatewayMetrics : IDisposable
         _reserve = _meter.CreateHistogram<double>("quota.reserve.duration", "s", "Time to a decision",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1] });
         _meter.CreateObservableGauge("quota.spool.bytes", () => spool.Bytes, "By", "Bytes of the spool on disk");
+        _meter.CreateObservableGauge("quota.spool.share", () => spool.Share, "1", "Of the bytes that the spool may have, those that it has or keeps for running calls; beyond 1 calls are refused");
         _meter.CreateObservableGauge("quota.spool.open_calls", () => spool.OpenCalls, description: "Calls that are begun and not yet settled");
     }
 
