@@ -44,7 +44,7 @@ internal sealed class UsageShipper(CallSpool spool, IEventSink sink, BatchSender
     private async Task ShipAllAsync(CancellationToken stopping, CancellationToken drained)
     {
         using var reader = new BatchReader(spool, options, clock, _cursor.Read()) { WithNotes = sink.TakesNotes };
-        watermark.Confirm(reader.Position);
+        Confirmed(reader.Position);
         while (true)
         {
             if (_last.IsFaulted)
@@ -63,7 +63,7 @@ internal sealed class UsageShipper(CallSpool spool, IEventSink sink, BatchSender
                 await _last;
                 return;
             }
-            await Task.Delay(options.IdleWait, clock, CancellationToken.None);
+            await Task.Delay(options.IdleWait, clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -101,8 +101,15 @@ internal sealed class UsageShipper(CallSpool spool, IEventSink sink, BatchSender
             spool.Trim(next);
             return Task.CompletedTask;
         }, clock, log, drained);
-        watermark.Confirm(next);
+        Confirmed(next);
         _ahead.Release();
+    }
+
+    /// <summary>A sink that hears no watermark needs no promise, for which calls may be refused.</summary>
+    private void Confirmed(SpoolPosition position)
+    {
+        if (sink.TakesNotes)
+            watermark.Confirm(position);
     }
 
     /// <summary>Keeps the watermark moving while no batch carries it.</summary>
