@@ -16,11 +16,12 @@ internal static class AdminEndpoints
             ("GET", "/healthz") => WriteAsync(context, 200, json => json.WriteString("status", "alive")),
             ("GET", "/readyz") => ReadyAsync(context),
             ("GET", "/admin/limits") => LimitEndpoints.ListAsync(context),
+            ("GET", "/admin/set-aside") => SetAsideEndpoint.ShowAsync(context),
             ("POST", "/admin/limits/explain") => LimitEndpoints.ExplainAsync(context),
             ("POST", "/admin/counters/verify") => LimitEndpoints.VerifyAsync(context),
             ("POST", "/admin/counters/rebuild") => LimitEndpoints.RebuildAsync(context),
             _ => WriteAsync(context, 404, json => json.WriteString("error",
-                "use GET /healthz, /readyz, /metrics, /admin/limits, or POST /admin/limits/explain, /admin/counters/verify, /admin/counters/rebuild")),
+                "use GET /healthz, /readyz, /metrics, /admin/limits, /admin/set-aside, or POST /admin/limits/explain, /admin/counters/verify, /admin/counters/rebuild")),
         });
     }
 

@@ -11,7 +11,7 @@ internal sealed class GatewayMetrics : IDisposable
     public const string Name = "Quota.Gateway";
 
     private readonly Meter _meter = new(Name);
-    private readonly Counter<long> _refusals, _calls, _tokens, _shipped, _setAside, _decisions, _passed, _reaped, _facts, _guards, _corrected;
+    private readonly Counter<long> _refusals, _calls, _tokens, _shipped, _setAside, _decisions, _passed, _reaped, _facts, _guards, _corrected, _retries;
     private readonly Histogram<double> _reserve;
 
     public GatewayMetrics(CallSpool spool)
@@ -21,6 +21,7 @@ internal sealed class GatewayMetrics : IDisposable
         _tokens = _meter.CreateCounter<long>("gen_ai.client.token.usage", "{token}", "Tokens that were metered, by type");
         _shipped = _meter.CreateCounter<long>("quota.events.shipped", description: "Usage events that the sink confirmed");
         _setAside = _meter.CreateCounter<long>("quota.events.set_aside", description: "Usage events that the sink will never store");
+        _retries = _meter.CreateCounter<long>("quota.events.ship_retries", description: "Batches that had to be sent again");
         _decisions = _meter.CreateCounter<long>("quota.decisions", description: "What the limiter decided, and by which meter and window it refused");
         _passed = _meter.CreateCounter<long>("quota.limits.passed", description: "Calls that a soft or shadow limit would have refused");
         _reaped = _meter.CreateCounter<long>("quota.holds.reaped", description: "Holds that were charged provisionally because their gateway fell silent");
@@ -30,6 +31,7 @@ internal sealed class GatewayMetrics : IDisposable
         _reserve = _meter.CreateHistogram<double>("quota.reserve.duration", "s", "Time to a decision",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1] });
         _meter.CreateObservableGauge("quota.spool.bytes", () => spool.Bytes, "By", "Bytes of the spool on disk");
+        _meter.CreateObservableGauge("quota.spool.share", () => spool.Share, "1", "Of the bytes that the spool may have, those that it has or keeps for running calls; beyond 1 calls are refused");
         _meter.CreateObservableGauge("quota.spool.open_calls", () => spool.OpenCalls, description: "Calls that are begun and not yet settled");
     }
 
@@ -76,6 +78,8 @@ internal sealed class GatewayMetrics : IDisposable
     public void Corrected(BeginRecord begin) => _corrected.Add(1, new KeyValuePair<string, object?>("gen_ai.system", begin.Provider));
 
     public void Shipped(int events) => _shipped.Add(events);
+
+    public void ShippedAgain() => _retries.Add(1);
 
     public void NotStored(string status) => _setAside.Add(1, new KeyValuePair<string, object?>("status", status));
 

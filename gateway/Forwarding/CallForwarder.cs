@@ -3,6 +3,7 @@ using System.Text;
 using Quota.Gateway.Limits;
 using Quota.Gateway.Metering;
 using Quota.Gateway.Providers;
+using Quota.Gateway.Spool;
 using Quota.Shared.Usage;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -26,11 +27,11 @@ internal readonly record struct AttemptEnd(Refusal? Refusal, bool? HasFailed)
 }
 
 /// <summary>Sends a begun call upstream through YARP and sees to it that it ends, however it ends.</summary>
-internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions options, GatewayClock clock) : IDisposable
+internal sealed class CallForwarder(IHttpForwarder yarp, ForwardingOptions options, OpenEvents events, GatewayClock clock) : IDisposable
 {
     private readonly ForwarderRequestConfig _config = new() { ActivityTimeout = options.Timeout };
 
-    private readonly Drains _drains = new(options.DrainTime, options.TruthTime, options.MaxDrains, clock);
+    private readonly Drains _drains = new(options.DrainTime, options.TruthTime, options.MaxDrains, events, clock);
 
     private readonly SocketsHttpHandler _sockets = new()
     {

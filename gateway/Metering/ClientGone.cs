@@ -14,6 +14,7 @@ internal sealed class ClientGone(Drains drains, SentStream sent, CancellationTok
     private CancellationTokenRegistration _registration;
     private CancellationToken _call;
     private IDisposable? _running;
+    private Guid _estimated;
     private int _went;
 
     /// <summary>Known as soon as the client's token is, which is before anybody has been told.</summary>
@@ -37,7 +38,10 @@ internal sealed class ClientGone(Drains drains, SentStream sent, CancellationTok
         catch (OperationCanceledException)
         {
             if (!upstream.IsCompleted)
+            {
+                drains.Events.AwaitTruth(_estimated = call.Begin.Id, call.Begin.At);
                 await call.EndAsync(UsageStatus.Cancelled);
+            }
             return await upstream;
         }
     }
@@ -57,6 +61,7 @@ internal sealed class ClientGone(Drains drains, SentStream sent, CancellationTok
     public void Dispose()
     {
         _registration.Dispose();
+        drains.Events.HaveTruth(_estimated);
         _running?.Dispose();   // the sources are left: a timer that has just fired may still cancel them
     }
 

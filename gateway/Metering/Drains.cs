@@ -1,13 +1,17 @@
 using Quota.Gateway.Providers;
+using Quota.Gateway.Spool;
 
 namespace Quota.Gateway.Metering;
 
 /// <summary>How long, and how many at once, answers are read on for whose clients have gone.</summary>
 /// <param name="patience">So long a call's event waits for the truth; then an estimate is written.</param>
 /// <param name="bound">So long the truth is waited for; it then corrects the estimate.</param>
-internal sealed class Drains(TimeSpan patience, TimeSpan bound, int most, TimeProvider clock)
+/// <param name="events">Told of estimates that the truth may yet correct.</param>
+internal sealed class Drains(TimeSpan patience, TimeSpan bound, int most, OpenEvents events, TimeProvider clock)
 {
     private int _running;
+
+    public OpenEvents Events => events;
 
     /// <param name="client">Cancelled when the client goes.</param>
     public ClientGone Watch(SentStream sent, CancellationToken client) => new(this, sent, client);

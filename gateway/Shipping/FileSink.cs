@@ -8,23 +8,10 @@ internal sealed class FileSink(ShippingOptions options, SpoolOptions spool) : IE
 {
     public string Name => "file";
 
-    public async Task<IReadOnlyList<ShipResult>> SendAsync(ShipBatch batch, CancellationToken cancellation)
+    public async Task<ShipReply> SendAsync(ShipBatch batch, CancellationToken cancellation)
     {
-        await using var file = new FileStream(options.Path ?? Path.Combine(spool.Directory, "events.jsonl"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
-        await EndLastLineAsync(file, cancellation);
-        await EventLines.WriteAsync(file, batch, cancellation);
-        file.Flush(flushToDisk: true);
+        await LineFile.AppendAsync(options.Path ?? Path.Combine(spool.Directory, "events.jsonl"), EventLines.Of(batch), ownerOnly: false, cancellation);
         return EventLines.Accepted(batch);
-    }
-
-    /// <summary>Goes to the end; half a line that a crash or a full disk left there stays a line of its own and spoils no event.</summary>
-    private static async Task EndLastLineAsync(FileStream file, CancellationToken cancellation)
-    {
-        if (file.Length == 0)
-            return;
-        file.Seek(-1, SeekOrigin.End);
-        if (file.ReadByte() != '\n')
-            await file.WriteAsync("\n"u8.ToArray(), cancellation);
     }
 }
 
@@ -33,10 +20,10 @@ internal sealed class StdoutSink : IEventSink
 {
     public string Name => "stdout";
 
-    public async Task<IReadOnlyList<ShipResult>> SendAsync(ShipBatch batch, CancellationToken cancellation)
+    public async Task<ShipReply> SendAsync(ShipBatch batch, CancellationToken cancellation)
     {
         await using var output = Console.OpenStandardOutput();
-        await EventLines.WriteAsync(output, batch, cancellation);
+        await output.WriteAsync(EventLines.Of(batch), cancellation);
         await output.FlushAsync(cancellation);
         return EventLines.Accepted(batch);
     }
@@ -45,17 +32,16 @@ internal sealed class StdoutSink : IEventSink
 /// <summary>Events as lines.</summary>
 internal static class EventLines
 {
-    public static async Task WriteAsync(Stream output, ShipBatch batch, CancellationToken cancellation)
+    public static ReadOnlyMemory<byte> Of(ShipBatch batch)
     {
-        using var lines = new MemoryStream();
+        var lines = new MemoryStream(batch.Events.Sum(line => line.Length + 1));
         foreach (var line in batch.Events)
         {
             lines.Write(line);
             lines.WriteByte((byte)'\n');
         }
-        await output.WriteAsync(lines.GetBuffer().AsMemory(0, (int)lines.Length), cancellation);
+        return lines.GetBuffer().AsMemory(0, (int)lines.Length);
     }
 
-    public static IReadOnlyList<ShipResult> Accepted(ShipBatch batch) =>
-        [.. batch.Events.Select(_ => new ShipResult(Guid.Empty, ShipStatus.Accepted, null))];
+    public static ShipReply Accepted(ShipBatch batch) => new ShipReply.Stored([.. batch.Events.Select(line => new ShipResult(ShipBatch.IdOf(line), ShipStatus.Accepted, null))]);
 }

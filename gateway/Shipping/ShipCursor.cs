@@ -8,13 +8,13 @@ internal sealed class ShipCursor(CallSpool spool)
 {
     private string Path => System.IO.Path.Combine(spool.Folder, "cursor");
 
-    /// <summary>The stored position, or the spool's start when there is none or it is damaged.</summary>
+    /// <summary>The stored position, or the spool's start when there is none, or it is damaged or of another spool.</summary>
     public SpoolPosition Read()
     {
         try
         {
             var position = File.Exists(Path) ? JsonSerializer.Deserialize<SpoolPosition>(File.ReadAllText(Path)) : default;
-            return position.CompareTo(spool.Start) < 0 ? spool.Start : position;
+            return position.CompareTo(spool.Start) < 0 || position.CompareTo(spool.End) > 0 ? spool.Start : position;
         }
         catch (JsonException)
         {

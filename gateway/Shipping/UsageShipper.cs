@@ -1,127 +1,132 @@
-using System.Text.Json;
-using Polly;
-using Polly.Retry;
-using Quota.Gateway.Diagnostics;
 using Quota.Gateway.Spool;
-using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Shipping;
 
 /// <summary>
-/// Ships what is fsynced, batch by batch, for ever with backoff; the cursor moves only over events that the sink has confirmed.
-/// Conflicts and rejects are kept aside with their reason and shown.
+/// Ships what is fsynced: batches, several in flight, in any order. Each waits for those before it to be confirmed, and then moves the cursor
+/// over itself; so the cursor passes confirmed events only, and what a crash leaves behind it is sent again.
 /// </summary>
-internal sealed class UsageShipper(CallSpool spool, IEventSink sink, ShippingOptions options, GatewayClock clock, GatewayMetrics metrics, ILogger<UsageShipper> log)
+internal sealed class UsageShipper(CallSpool spool, IEventSink sink, BatchSender sender, Watermark watermark, ShippingOptions options, GatewayClock clock, ILogger<UsageShipper> log)
     : BackgroundService
 {
-    private readonly ShipCursor _cursor = new(spool);
-    private readonly ResiliencePipeline _forEver = new ResiliencePipelineBuilder { TimeProvider = clock }.AddRetry(new RetryStrategyOptions
-    {
-        ShouldHandle = new PredicateBuilder().Handle<HttpRequestException>().Handle<IOException>().Handle<JsonException>().Handle<TaskCanceledException>(problem => problem.InnerException is TimeoutException),
-        MaxRetryAttempts = int.MaxValue,
-        Delay = TimeSpan.FromMilliseconds(100),
-        MaxDelay = TimeSpan.FromSeconds(5),
-        BackoffType = DelayBackoffType.Exponential,
-        UseJitter = true,
-        OnRetry = attempt =>
-        {
-            log.ShipFailed(attempt.AttemptNumber + 1, attempt.Outcome.Exception?.Message ?? "");
-            return default;
-        },
-    }).Build();
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
 
-    private readonly CancellationTokenSource _drained = new();
+    private readonly ShipCursor _cursor = new(spool);
+    private readonly SemaphoreSlim _inFlight = new(options.InFlight), _ahead = new(options.InFlight * ShippingOptions.MostAhead);
+    private readonly CancellationTokenSource _drained = new(Timeout.InfiniteTimeSpan, clock);
+    private Task _last = Task.CompletedTask;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await using var drain = stoppingToken.Register(() => _drained.CancelAfter(options.DrainTime));
-        var position = _cursor.Read();
+        var beats = sink.TakesNotes ? BeatAsync(stoppingToken) : Task.CompletedTask;
         try
         {
-            while (true)
-            {
-                var next = await TryShipAsync(position, _drained.Token);
-                if (next != position)
-                    position = next;
-                else if (stoppingToken.IsCancellationRequested)
-                    return;
-                else
-                    await Task.Delay(options.IdleWait, clock, CancellationToken.None);
-            }
+            await ShipAllAsync(stoppingToken, _drained.Token);
         }
         catch (OperationCanceledException) when (_drained.IsCancellationRequested)
         {
+            await _last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             log.DrainEnded(options.DrainTime);   // what is left stays in the spool for the next start
         }
+        await beats;
     }
 
     public override void Dispose()
     {
         _drained.Dispose();
+        _inFlight.Dispose();
+        _ahead.Dispose();
         base.Dispose();
     }
 
-    /// <summary>A local disk that fails (a full one, say) stops shipping for a second, not the gateway. Damage in the spool does stop it.</summary>
-    private async Task<SpoolPosition> TryShipAsync(SpoolPosition from, CancellationToken cancellation)
+    /// <summary>Until it is stopping and nothing is left, or until it is drained.</summary>
+    private async Task ShipAllAsync(CancellationToken stopping, CancellationToken drained)
+    {
+        using var reader = new BatchReader(spool, options, clock, _cursor.Read()) { WithNotes = sink.TakesNotes };
+        Confirmed(reader.Position);
+        while (true)
+        {
+            if (_last.IsFaulted)
+                await _last;
+            await _ahead.WaitAsync(drained);
+            await _inFlight.WaitAsync(drained);
+            if (await ReadAsync(reader, drained) is { } batch)
+            {
+                _last = ConfirmAsync(SendAsync(new ShipBatch(batch.Events, batch.Settled), drained), batch.Late, batch.Next, _last, drained);
+                continue;
+            }
+            _inFlight.Release();
+            _ahead.Release();
+            if (stopping.IsCancellationRequested)
+            {
+                await _last;
+                return;
+            }
+            await Task.Delay(options.IdleWait, clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Damage in the spool stops the gateway; any other trouble in reading it is waited out.</summary>
+    private async Task<ReadBatch?> ReadAsync(BatchReader reader, CancellationToken drained)
+    {
+        ReadBatch? batch = null;
+        await LocalDisk.TryForEverAsync(async () => batch = await reader.NextAsync(drained), clock, log, drained);
+        return batch;
+    }
+
+    /// <summary>Apart from <see cref="ConfirmAsync"/>, so that a batch that waits for others holds no bytes.</summary>
+    private async Task SendAsync(ShipBatch batch, CancellationToken drained)
     {
         try
         {
-            return await ShipAsync(from, cancellation);
+            if (!batch.IsEmpty)
+                await sender.SendAsync(batch, drained);
         }
-        catch (Exception problem) when (problem is IOException and not SpoolDamagedException or UnauthorizedAccessException)
+        finally
         {
-            log.ShipFailed(1, problem.Message);
-            await Task.Delay(TimeSpan.FromSeconds(1), clock, cancellation);
-            return from;
+            _inFlight.Release();
         }
     }
 
-    /// <summary>Ships one batch from a position on; answers the position after it, the same when there was nothing.</summary>
-    internal async Task<SpoolPosition> ShipAsync(SpoolPosition from, CancellationToken cancellation)
+    private async Task ConfirmAsync(Task sent, List<byte[]> late, SpoolPosition next, Task before, CancellationToken drained)
     {
-        var (batch, next) = Collect(from);
-        if (next == from)
-            return from;
-        if (!batch.IsEmpty)
+        await sent;
+        await before;
+        if (late.Count > 0)
+            await sender.SendAsync(new ShipBatch([], late), drained);
+        await LocalDisk.TryForEverAsync(() =>
         {
-            var results = await _forEver.ExecuteAsync(async token => await sink.SendAsync(batch, token), cancellation);
-            KeepAside(batch, results);
-            metrics.Shipped(batch.Events.Count);
-        }
-        _cursor.Write(next);
-        spool.Trim(next);
-        return next;
+            _cursor.Write(next);
+            spool.Trim(next);
+            return Task.CompletedTask;
+        }, clock, log, drained);
+        Confirmed(next);
+        _ahead.Release();
     }
 
-    private (ShipBatch Batch, SpoolPosition Next) Collect(SpoolPosition from)
+    /// <summary>A sink that hears no watermark needs no promise, for which calls may be refused.</summary>
+    private void Confirmed(SpoolPosition position)
     {
-        List<byte[]> events = [], settled = [];
-        var (next, bytes) = (from, 0);
-        foreach (var entry in spool.Read(from))
-        {
-            next = entry.Next;
-            if (entry.Kind == RecordKind.End)
-                events.Add(entry.Payload);
-            else if (entry.Kind == RecordKind.Settled && entry.Payload.AsSpan().IndexOf("\"spend\""u8) >= 0)
-                settled.Add(entry.Payload);
-            bytes += entry.Payload.Length;
-            if (events.Count >= options.BatchSize || settled.Count >= options.BatchSize || bytes >= options.BatchBytes)
-                break;
-        }
-        return (new ShipBatch(events, settled), next);
+        if (sink.TakesNotes)
+            watermark.Confirm(position);
     }
 
-    private void KeepAside(ShipBatch batch, IReadOnlyList<ShipResult> results)
+    /// <summary>Keeps the watermark moving while no batch carries it.</summary>
+    private async Task BeatAsync(CancellationToken stopping)
     {
-        for (var i = 0; i < results.Count; i++)
+        using var timer = new PeriodicTimer(Beat, clock);
+        try
         {
-            var result = results[i];
-            if (result.Status is ShipStatus.Accepted or ShipStatus.Duplicate)
-                continue;
-            log.NotStored(result.Id, result.Status, result.Reason);
-            metrics.NotStored(result.Status);
-            var line = $"{{\"status\":\"{result.Status}\",\"reason\":{JsonSerializer.Serialize(result.Reason)},\"event\":{System.Text.Encoding.UTF8.GetString(batch.Events[i])}}}\n";
-            File.AppendAllText(Path.Combine(spool.Folder, "set-aside.jsonl"), line);
+            while (await timer.WaitForNextTickAsync(stopping))
+            {
+                watermark.Advance();
+                if (sender.Silence >= Beat)
+                    await sender.BeatAsync(stopping);
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
         }
     }
 }

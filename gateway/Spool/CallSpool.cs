@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Spool;
@@ -13,27 +12,31 @@ internal sealed class CallSpool : IDisposable
     private const long BytesPerOpenCall = 4096;
 
     private readonly SpoolOptions _options;
-    private readonly GatewayIdentity _identity;
+    private readonly ISpoolDisk _disk;
+    private readonly string _instance;
+    private readonly IDisposable? _lock;
     private readonly Lock _gate = new();
     private readonly Dictionary<Guid, int> _unsettled = [];
     private readonly SortedDictionary<int, int> _unsettledBySegment = [];
     private readonly SpoolLog _log;
+    private readonly SpoolFlusher? _flusher;
     private readonly TallyFile _tally;
     private int _oldestSegment;
 
-    private CallSpool(SpoolOptions options, GatewayIdentity identity, FileStream folderLock, SpoolContents contents, TallyFile tally)
+    private CallSpool(SpoolOptions options, ISpoolDisk disk, string instance, IDisposable? folderLock, SpoolContents contents, TallyFile tally)
     {
-        (_options, _identity, _tally) = (options, identity, tally);
-        Recovered = [.. contents.Unsettled.Values];
+        (_options, _disk, _instance, _lock, _tally) = (options, disk, instance, folderLock, tally);
+        Recovered = [.. contents.Unsettled.Values.OrderBy(call => call.Begin.Id)];   // recovery is to be the same each time, also once older segments are gone
         (Ended, FirstSeq) = (contents.Ended, contents.FirstSeq);
         foreach (var call in Recovered)
+        {
             Count(call.Begin.Id, call.Segment);
-        _oldestSegment = contents.Segments.Count > 0 ? contents.Segments[0] : 1;
-        var first = contents.Segments.Count > 0 ? contents.Segments[^1] + 1 : 1;
-        if (contents.Segments.Count > 0)
-            FlushToDisk(SpoolPosition.PathOf(options.Directory, contents.Segments[^1]));   // its tail may never have been: only what is fsynced is shipped
-        var sizes = contents.Segments.Select(segment => new FileInfo(SpoolPosition.PathOf(options.Directory, segment)).Length).ToArray();
-        _log = new SpoolLog(options, folderLock, first, sizes, identity.Instance, contents.NextSeq);
+            if (call.End is null)
+                OpenEvents.TryBegin(call.Begin.Id, call.Begin.At);
+        }
+        _log = new SpoolLog(options, disk, instance, contents.Log);
+        _oldestSegment = contents.FirstSegment;
+        _flusher = options.FlushInterval > TimeSpan.Zero ? new SpoolFlusher(_log, options.FlushInterval) : null;
     }
 
     /// <summary>The calls that an earlier run left without an end or without being settled; resolved before this one serves.</summary>
@@ -58,28 +61,45 @@ internal sealed class CallSpool : IDisposable
 
     public SpoolPosition Durable => _log.Durable;
 
+    /// <summary>Where the next record goes.</summary>
+    public SpoolPosition End => _log.End;
+
+    /// <summary>The events that are still to come.</summary>
+    public OpenEvents OpenEvents { get; } = new();
+
     public long Bytes => _log.Bytes;
 
     public int OpenCalls => _unsettled.Count;   // a reading, not a decision
+
+    /// <summary>Of the bytes that the spool may have, those that it has or keeps for the calls that run. Beyond 1 no call begins.</summary>
+    public double Share => (_log.Bytes + OpenCalls * BytesPerOpenCall) / (double)_options.MaxBytes;
 
     /// <summary>Why no call may begin now; null when one may.</summary>
     public string? Refuses()
     {
         if (_log.Broken is not null)
             return "the spool's disk failed";
-        return _log.Bytes + OpenCalls * BytesPerOpenCall > _options.MaxBytes ? "the spool is full" : null;
+        if (_log.IsBehind)
+            return "the spool's disk does not keep up";
+        return Share > 1 ? "the spool is full" : null;
     }
 
     /// <exception cref="IOException">Another gateway runs on this folder, or the disk fails.</exception>
     /// <exception cref="SpoolDamagedException">A record is damaged.</exception>
-    public static CallSpool Open(SpoolOptions options, GatewayIdentity identity, FileStream folderLock, TallyFile tally) =>
-        new(options, identity, folderLock, SpoolContents.Read(options.Directory, tally.Read().Through), tally);
+    public static CallSpool Open(SpoolOptions options, SpoolFolder folder, TallyFile tally) => Open(options, folder.Disk, folder.Identity.Instance, folder.SameBoot, tally, folder.Lock);
+
+    /// <param name="sameBoot">Whether the machine has been up since the last run: see <see cref="SpoolScan"/>.</param>
+    public static CallSpool Open(SpoolOptions options, ISpoolDisk disk, string instance, bool sameBoot, TallyFile tally, IDisposable? folderLock = null) =>
+        new(options, disk, instance, folderLock, SpoolContents.Read(disk, sameBoot, tally.Read().Through), tally);
 
     /// <summary>Written before the call is sent.</summary>
+    /// <exception cref="Limits.Store.StoreClosedException">It was reserved so long ago that the core has been told that nothing so old will come.</exception>
     public ValueTask BeginAsync(BeginRecord begin)
     {
         using (var record = RecordBuffer.Rent(RecordKind.Begin, begin, SpoolJson.Default.BeginRecord))
         {
+            if (!OpenEvents.TryBegin(begin.Id, begin.At))
+                throw new Limits.Store.StoreClosedException("the call was held too long ago to be begun");
             lock (_gate)
                 Count(begin.Id, _log.CurrentSegment);   // counted first: the segment is kept from before the record is in it
             _log.Append(record);
@@ -91,8 +111,9 @@ internal sealed class CallSpool : IDisposable
     public async ValueTask<long> EndAsync(BeginRecord begin, CallOutcome outcome)
     {
         long seq;
-        using (var record = RecordBuffer.Rent(RecordKind.End, UsageEventComposer.Compose(begin, outcome, _identity.Instance, seq: 0), UsageJson.Default.UsageEvent))
+        using (var record = RecordBuffer.Rent(RecordKind.End, UsageEventComposer.Compose(begin, outcome, _instance, seq: 0), UsageJson.Default.UsageEvent))
             seq = _log.AppendNumbered(record);
+        OpenEvents.End(begin.Id);   // after it is in the log: whoever finds the call closed finds its event before the log's end
         await _log.WhenDurableAsync();
         return seq;
     }
@@ -110,30 +131,47 @@ internal sealed class CallSpool : IDisposable
     }
 
     /// <summary>The fsynced records from a position on.</summary>
-    public IEnumerable<SpoolEntry> Read(SpoolPosition from) => SpoolReader.Read(_options.Directory, from, _log.Durable);
+    public IEnumerable<SpoolEntry> Read(SpoolPosition from) => SpoolReader.Read(_disk, from, _log.Durable);
 
-    /// <summary>Deletes the segments that are wholly shipped and whose calls are all settled.</summary>
+    /// <summary>How far a running stream is. Nothing once the spool is nearly full: what room there is is for begins and ends.</summary>
+    public void Progressed(ProgressRecord progress)
+    {
+        if (Share >= SpoolFill.Warned)
+            return;
+        using var record = RecordBuffer.Rent(RecordKind.Progress, progress, SpoolJson.Default.ProgressRecord);
+        _log.AppendLater(record);
+    }
+
+    /// <summary>Deletes the segments that are wholly shipped and whose calls are all settled. Called by one thread at a time.</summary>
     public void Trim(SpoolPosition shipped)
     {
         var keep = FirstToKeep(shipped);
-        if (_oldestSegment >= keep)
+        if (Start.Segment >= keep)
             return;
         // First what the segments add up to, then they go, and no more than that: a call that ends from now on still has its begin record in one that stays.
         if (Tally is { } tally)
             _tally.Write(tally());
-        while (true)
+        foreach (var segment in SegmentName.In(_disk).Where(segment => segment < keep))
         {
-            lock (_gate)
-            {
-                if (_oldestSegment >= keep)
-                    return;
-                File.Delete(SpoolPosition.PathOf(_options.Directory, _oldestSegment++));
-            }
+            _disk.Delete(SegmentName.Of(segment));
             _log.ForgetOldestSegment();
+            _disk.Sync();   // one by one: after a power loss a begin record must not be back without the end that lay in a later one
         }
+        lock (_gate)
+            _oldestSegment = keep;
     }
 
-    public void Dispose() => _log.Dispose();
+    /// <summary>One round of the flusher, where none runs (tests).</summary>
+    public void FlushOnce() => _log.FlushOnce();
+
+    public void Dispose()
+    {
+        if (_flusher is null)
+            _log.Dispose();
+        else
+            _flusher.Dispose();
+        _lock?.Dispose();
+    }
 
     /// <summary>The oldest segment that is not wholly shipped or has a call that is not settled.</summary>
     private int FirstToKeep(SpoolPosition shipped)
@@ -142,60 +180,9 @@ internal sealed class CallSpool : IDisposable
             return Math.Min(shipped.Segment, _unsettledBySegment.Count > 0 ? _unsettledBySegment.First().Key : int.MaxValue);
     }
 
-    private static void FlushToDisk(string path)
-    {
-        using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
-        RandomAccess.FlushToDisk(handle);
-    }
-
     private void Count(Guid id, int segment)
     {
         _unsettled[id] = segment;
         _unsettledBySegment[segment] = _unsettledBySegment.GetValueOrDefault(segment) + 1;
-    }
-}
-
-/// <summary>A call that an earlier run began; <paramref name="End"/> is its event when it got that far.</summary>
-internal sealed record UnsettledCall(BeginRecord Begin, int Segment, UsageEvent? End);
-
-/// <summary>What a folder of segments holds that still matters.</summary>
-internal sealed record SpoolContents(IReadOnlyList<int> Segments, Dictionary<Guid, UnsettledCall> Unsettled, IReadOnlyList<UnsettledCall> Ended, long FirstSeq, long NextSeq)
-{
-    /// <param name="tallied">Events up to this number are in the tally's checkpoint.</param>
-    public static SpoolContents Read(string folder, long tallied)
-    {
-        var unsettled = new Dictionary<Guid, UnsettledCall>();
-        var ended = new List<UnsettledCall>();
-        var (firstSeq, nextSeq) = (0L, 1L);
-        var segments = SpoolPosition.Segments(folder);
-        if (segments.Count == 0)
-            return new SpoolContents(segments, unsettled, ended, Math.Max(1, firstSeq), nextSeq);
-        foreach (var entry in SpoolReader.Read(folder, new SpoolPosition(segments[0], 0), to: null))
-        {
-            switch (entry.Kind)
-            {
-                case RecordKind.Segment:
-                    var segment = JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.SegmentRecord)!;
-                    (firstSeq, nextSeq) = (firstSeq == 0 ? segment.NextSeq : firstSeq, Math.Max(nextSeq, segment.NextSeq));
-                    break;
-                case RecordKind.Begin:
-                    var begin = JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.BeginRecord)!;
-                    unsettled[begin.Id] = new UnsettledCall(begin, entry.Next.Segment, null);
-                    break;
-                case RecordKind.End:
-                    var end = JsonSerializer.Deserialize(entry.Payload, UsageJson.Default.UsageEvent)!;
-                    nextSeq = Math.Max(nextSeq, end.Seq + 1);
-                    if (!unsettled.TryGetValue(end.Id, out var call))
-                        break;
-                    unsettled[end.Id] = call = call with { End = end };
-                    if (end.Seq > tallied)
-                        ended.Add(call);
-                    break;
-                case RecordKind.Settled:
-                    unsettled.Remove(JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.SettledRecord)!.Id);
-                    break;
-            }
-        }
-        return new SpoolContents(segments, unsettled, ended, Math.Max(1, firstSeq), nextSeq);
     }
 }

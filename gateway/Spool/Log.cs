@@ -10,4 +10,10 @@ internal static partial class Log
 
     [LoggerMessage(1203, LogLevel.Warning, "Hold {RequestId} is ours, has no begin record, and the machine was restarted: left to be charged provisionally within {Deadline}")]
     public static partial void HoldWithoutBegin(this ILogger log, Guid requestId, TimeSpan deadline);
+
+    [LoggerMessage(1204, LogLevel.Warning, "The spool is at {Percent} % of Spool__MaxBytes; at 100 % metered calls are refused. It empties as events are confirmed and calls settled")]
+    public static partial void SpoolFills(this ILogger log, int percent);
+
+    [LoggerMessage(1205, LogLevel.Information, "The spool is below 80 % of Spool__MaxBytes again")]
+    public static partial void SpoolHasRoom(this ILogger log);
 }

@@ -36,16 +36,16 @@ internal sealed class RecordBuffer : IDisposable
             ? buffer : throw new InvalidOperationException($"a {kind} record of {buffer._bytes.WrittenCount} bytes is over the limit of {SpoolFormat.MaxPayloadBytes}");
     }
 
-    /// <summary>The whole record, checksummed.</summary>
-    public ReadOnlySpan<byte> Seal()
+    /// <summary>The whole record, checksummed for a segment.</summary>
+    public ReadOnlySpan<byte> Seal(uint salt)
     {
         var record = System.Runtime.InteropServices.MemoryMarshal.AsMemory(_bytes.WrittenMemory).Span;
-        SpoolFormat.Seal(record, _kind);
+        SpoolFormat.Seal(record, _kind, salt);
         return record;
     }
 
     /// <summary>The whole record, its last field (a number that was written as 0) replaced by <paramref name="number"/>.</summary>
-    public ReadOnlySpan<byte> Seal(long number)
+    public ReadOnlySpan<byte> Seal(uint salt, long number)
     {
         var zero = _bytes.WrittenCount - 2;   // …"seq":0}
         _bytes.GetSpan(MaxDigits);
@@ -54,7 +54,7 @@ internal sealed class RecordBuffer : IDisposable
         Utf8Formatter.TryFormat(number, record[zero..], out var digits);
         record[zero + digits] = (byte)'}';
         record = record[..(zero + digits + 1)];
-        SpoolFormat.Seal(record, _kind);
+        SpoolFormat.Seal(record, _kind, salt);
         return record;
     }
 

@@ -7,7 +7,7 @@ namespace Quota.Gateway.Spool;
 /// and the machine's boot id: within one boot, what was written is with the kernel even if the gateway was killed. The id is noted only
 /// once recovery is done, so that a start that was cut short does not hide a restart of the machine.
 /// </summary>
-internal sealed record SpoolFolder(FileStream Lock, GatewayIdentity Identity, bool SameBoot, Action NoteBoot)
+internal sealed record SpoolFolder(FileStream Lock, ISpoolDisk Disk, GatewayIdentity Identity, bool SameBoot, Action NoteBoot)
 {
     /// <exception cref="IOException">Another gateway runs on this folder.</exception>
     public static SpoolFolder Open(SpoolOptions options, TimeProvider time)
@@ -21,11 +21,12 @@ internal sealed record SpoolFolder(FileStream Lock, GatewayIdentity Identity, bo
         {
             throw new IOException($"Spool__Directory {options.Directory} is in use by another gateway; give each its own folder", problem);
         }
+        SyncName(options.Directory);
         var instance = ReadOrMake(Path.Combine(options.Directory, "instance"), () => Guid.CreateVersion7(time.GetUtcNow()).ToString("N"));
         var boot = File.Exists("/proc/sys/kernel/random/boot_id") ? File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim() : "unknown";
         var bootFile = Path.Combine(options.Directory, "boot");
         var sameBoot = boot != "unknown" && File.Exists(bootFile) && File.ReadAllText(bootFile) == boot;
-        return new SpoolFolder(folderLock, new GatewayIdentity(instance), sameBoot, () => OwnerFile.Replace(bootFile, Encoding.UTF8.GetBytes(boot)));
+        return new SpoolFolder(folderLock, new SpoolDisk(options.Directory), new GatewayIdentity(instance), sameBoot, () => OwnerFile.Replace(bootFile, Encoding.UTF8.GetBytes(boot)));
     }
 
     private static string ReadOrMake(string path, Func<string> make)
@@ -35,5 +36,17 @@ internal sealed record SpoolFolder(FileStream Lock, GatewayIdentity Identity, bo
         var made = make();
         OwnerFile.Replace(path, Encoding.UTF8.GetBytes(made));
         return made;
+    }
+
+    /// <summary>The folder may have been made just now. One that lies where its owner may not look is somebody else's making.</summary>
+    private static void SyncName(string folder)
+    {
+        try
+        {
+            Fsync.Folder(Path.GetDirectoryName(folder) ?? folder);
+        }
+        catch (IOException)
+        {
+        }
     }
 }

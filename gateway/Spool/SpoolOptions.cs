@@ -20,7 +20,7 @@ internal sealed record SpoolOptions
     /// <summary>A segment is closed at this size; what is shipped is deleted by whole segments.</summary>
     public long SegmentBytes { get; init; } = 64 << 20;
 
-    /// <summary>At most this long between a write and its fsync.</summary>
+    /// <summary>At most this long between a write and its fsync. Zero: somebody else sees to it (tests).</summary>
     public TimeSpan FlushInterval { get; init; } = TimeSpan.FromMilliseconds(5);
 
     public static SpoolOptions Read(Settings settings)

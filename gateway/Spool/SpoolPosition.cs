@@ -5,9 +5,11 @@ internal readonly record struct SpoolPosition(int Segment, long Offset) : ICompa
 {
     public int CompareTo(SpoolPosition other) => (Segment, Offset).CompareTo((other.Segment, other.Offset));
 
-    public static string PathOf(string folder, int segment) => Path.Combine(folder, segment.ToString("D10", CultureInfo.InvariantCulture) + ".spool");
+    public static bool operator <(SpoolPosition left, SpoolPosition right) => left.CompareTo(right) < 0;
 
-    /// <summary>The segments in a folder, oldest first.</summary>
-    public static IReadOnlyList<int> Segments(string folder) =>
-        [.. Directory.EnumerateFiles(folder, "*.spool").Select(path => int.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture)).Order()];
+    public static bool operator >(SpoolPosition left, SpoolPosition right) => left.CompareTo(right) > 0;
+
+    public static bool operator <=(SpoolPosition left, SpoolPosition right) => left.CompareTo(right) <= 0;
+
+    public static bool operator >=(SpoolPosition left, SpoolPosition right) => left.CompareTo(right) >= 0;
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Json;
 
 namespace Quota.Gateway.Spool;
 
@@ -8,71 +9,81 @@ internal readonly record struct SpoolEntry(RecordKind Kind, byte[] Payload, Spoo
 /// <summary>Reads records in order. Damage stops with file and offset and is never skipped.</summary>
 internal static class SpoolReader
 {
-    /// <summary>
-    /// The records from <paramref name="from"/> to <paramref name="to"/>. When <paramref name="to"/> is null, to the end of the last
-    /// segment, whose torn tail (a record that the kernel never got whole, so that no call went on because of it) is cut off.
-    /// </summary>
-    /// <exception cref="SpoolDamagedException">A record in the middle does not match its checksum.</exception>
-    public static IEnumerable<SpoolEntry> Read(string folder, SpoolPosition from, SpoolPosition? to)
+    /// <summary>The records between two positions, all of which are fsynced.</summary>
+    /// <exception cref="SpoolDamagedException">A record does not match its checksum, or one is missing.</exception>
+    public static IEnumerable<SpoolEntry> Read(ISpoolDisk disk, SpoolPosition from, SpoolPosition to)
     {
-        if (from == to)
+        if (from >= to)
             yield break;
-        var segments = SpoolPosition.Segments(folder).Where(segment => segment >= from.Segment && (to is null || segment <= to.Value.Segment)).ToArray();
-        foreach (var segment in segments)
+        SpoolPosition? before = null;
+        foreach (var segment in SegmentName.In(disk).Where(segment => segment >= from.Segment && segment <= to.Segment))
         {
-            var start = segment == from.Segment ? from.Offset : 0;
-            var path = SpoolPosition.PathOf(folder, segment);
-            var end = segment == to?.Segment ? to.Value.Offset : new FileInfo(path).Length;
-            var isTail = to is null && segment == segments[^1];
-            foreach (var entry in ReadSegment(path, segment, start, end, isTail))
+            using var file = disk.Open(SegmentName.Of(segment));
+            var salt = PreambleOf(file) ?? throw Damaged(disk, new SpoolPosition(segment, 0));
+            var at = new SpoolPosition(segment, Math.Max(SpoolFormat.PreambleBytes, segment == from.Segment ? from.Offset : 0));
+            var end = segment == to.Segment ? to.Offset : file.Length;
+            foreach (var entry in ReadSegment(file, salt, at, end))
+            {
+                if (before is not null && !Follows(entry, before.Value))
+                    throw Damaged(disk, before.Value);
+                (before, at) = (null, entry.Next);
                 yield return entry;
+            }
+            if (at.Offset < end)
+                throw Damaged(disk, at);
+            before = at;
         }
     }
 
-    private static IEnumerable<SpoolEntry> ReadSegment(string path, int segment, long start, long end, bool isTail)
+    /// <summary>The records of a segment from a place on, to the first that is not sound.</summary>
+    public static IEnumerable<SpoolEntry> ReadSegment(ISpoolFile file, uint salt, SpoolPosition start, long end)
     {
-        if (start >= end)
+        var offset = start.Offset;
+        if (offset >= end)
             yield break;
-        using var handle = File.OpenHandle(path, FileMode.Open, isTail ? FileAccess.ReadWrite : FileAccess.Read, FileShare.ReadWrite);
-        using var rented = MemoryPool<byte>.Shared.Rent((int)Math.Min(end - start, SpoolFormat.MaxPayloadBytes + SpoolFormat.HeaderBytes));
+        using var rented = MemoryPool<byte>.Shared.Rent((int)Math.Min(end - offset, SpoolFormat.MaxPayloadBytes + SpoolFormat.HeaderBytes));
         var buffer = rented.Memory;
-        var offset = start;
         while (offset < end)
         {
-            var filled = RandomAccess.Read(handle, buffer.Span[..(int)Math.Min(buffer.Length, end - offset)], offset);
+            var filled = Fill(file, buffer.Span[..(int)Math.Min(buffer.Length, end - offset)], offset);
             var used = 0;
-            while (SpoolFormat.Read(buffer.Span[used..filled], out var kind, out var payload) is var length and > 0)
+            while (SpoolFormat.Read(buffer.Span[used..filled], salt, out var kind, out var payload) is var length and > 0)
             {
                 used += length;
-                yield return new SpoolEntry(kind, payload.ToArray(), new SpoolPosition(segment, offset + used));
+                yield return new SpoolEntry(kind, payload.ToArray(), start with { Offset = offset + used });
             }
-            if (used > 0)
-            {
-                offset += used;
-                continue;
-            }
-            if (!isTail || HasRecordBehind(buffer.Span[..filled]))
-                throw new SpoolDamagedException(path, offset);
-            RandomAccess.SetLength(handle, offset);
-            yield break;
+            if (used == 0)
+                yield break;
+            offset += used;
         }
     }
 
-    /// <summary>A whole record behind a broken one means damage, not a torn tail: cutting there would lose it.</summary>
-    private static bool HasRecordBehind(ReadOnlySpan<byte> data)
+    /// <summary>The segment's salt; null when its preamble is not whole.</summary>
+    public static uint? PreambleOf(ISpoolFile file)
     {
-        for (var i = 1; i < data.Length; i++)
-        {
-            if (SpoolFormat.Read(data[i..], out var kind, out var payload) > 0 && payload.Length > 0 && kind is >= RecordKind.Segment and <= RecordKind.Settled)
-                return true;
-        }
-        return false;
+        Span<byte> preamble = stackalloc byte[SpoolFormat.PreambleBytes];
+        return SpoolFormat.ReadPreamble(preamble[..Fill(file, preamble, 0)]);
+    }
+
+    /// <summary>Whether a segment that begins with this record is the one after another, which ends there.</summary>
+    public static bool Follows(SpoolEntry first, SpoolPosition end) =>
+        first.Kind == RecordKind.Segment && JsonSerializer.Deserialize(first.Payload, SpoolJson.Default.SegmentRecord)!.Previous == end;
+
+    public static SpoolDamagedException Damaged(ISpoolDisk disk, SpoolPosition at) => new(disk.PathOf(SegmentName.Of(at.Segment)), at.Offset);
+
+    /// <summary>All that there is, for one read may answer less.</summary>
+    private static int Fill(ISpoolFile file, Span<byte> into, long offset)
+    {
+        var filled = 0;
+        while (filled < into.Length && file.Read(into[filled..], offset + filled) is var count and > 0)
+            filled += count;
+        return filled;
     }
 }
 
 /// <summary>The log is damaged at a known place. It has to be looked at by a person: nothing after it is shipped meanwhile.</summary>
 internal sealed class SpoolDamagedException(string file, long offset)
-    : IOException($"{file} is damaged at offset {offset}: the record there does not match its checksum. Restore the file, or move it aside and reconcile its calls by hand.")
+    : IOException($"{file} is damaged at offset {offset}: the record there does not match its checksum, or what follows it is missing. Restore the file, or move it aside and reconcile its calls by hand.")
 {
     public string File => file;
 

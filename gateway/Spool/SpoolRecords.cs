@@ -129,12 +129,24 @@ internal sealed record CallOutcome
 /// <summary>The counters hold the call; <paramref name="Spend"/> is what it added to the broadest spend counter, if there is one.</summary>
 internal sealed record SettledRecord(Guid Id, string? Spend, string? Currency);
 
+/// <summary>How far a running stream is, for the case that its gateway dies: the last one tells what was delivered at least.</summary>
+/// <param name="Told">What the provider has told so far, if anything; of output it is <paramref name="OutputTokens"/> that counts.</param>
+/// <param name="OutputTokens">By its numbers, else by the bytes that passed.</param>
+internal sealed record ProgressRecord(Guid Id, DateTimeOffset At, UsageCounts? Told, long OutputTokens, string? ServiceTier);
+
 /// <summary>The first record of a segment.</summary>
-internal sealed record SegmentRecord(string Instance, long NextSeq);
+/// <param name="Previous">The end of the segment before it, so that it is noticed when that one has lost its own, or is not there.</param>
+/// <param name="Durable">As of a <see cref="MarkRecord"/>.</param>
+internal sealed record SegmentRecord(string Instance, long NextSeq, SpoolPosition Previous, SpoolPosition Durable);
+
+/// <summary>Everything before <paramref name="Durable"/> had been fsynced when this was written.</summary>
+internal sealed record MarkRecord(SpoolPosition Durable);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(BeginRecord))]
 [JsonSerializable(typeof(CallOutcome))]
 [JsonSerializable(typeof(SettledRecord))]
+[JsonSerializable(typeof(ProgressRecord))]
 [JsonSerializable(typeof(SegmentRecord))]
+[JsonSerializable(typeof(MarkRecord))]
 internal sealed partial class SpoolJson : JsonSerializerContext;

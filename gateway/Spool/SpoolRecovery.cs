@@ -124,7 +124,7 @@ internal sealed class SpoolRecovery(
             return;
         }
         // Within one boot of the machine a settled call has its end record: it was written first. After a power loss the receipt may know more.
-        var outcome = (folder.SameBoot ? null : await ReceiptOf(begin)) ?? UsageEventComposer.Abandoned(begin);
+        var outcome = (folder.SameBoot ? null : await ReceiptOf(begin)) ?? UsageEventComposer.Abandoned(begin, call.Progress);
         var seq = await spool.EndAsync(begin, outcome);
         if (begin.IsHeld)
             tally.Ended(seq, begin, settler.AmountsOf(begin, outcome));

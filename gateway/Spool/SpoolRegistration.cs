@@ -11,8 +11,10 @@ internal static class SpoolRegistration
         settings.Report.ThrowIfAny();
         var folder = SpoolFolder.Open(options, TimeProvider.System);
         return services.AddSingleton(options).AddSingleton(folder).AddSingleton(folder.Identity)
-            .AddSingleton(new TallyFile(options.Directory))
-            .AddSingleton(provider => CallSpool.Open(options, folder.Identity, folder.Lock, provider.GetRequiredService<TallyFile>()))
+            .AddSingleton(new TallyFile(folder.Disk))
+            .AddSingleton(provider => CallSpool.Open(options, folder, provider.GetRequiredService<TallyFile>()))
+            .AddSingleton(provider => provider.GetRequiredService<CallSpool>().OpenEvents)
+            .AddHostedService<SpoolFill>()
             .AddSingleton<SpoolRecovery>().AddHostedService(provider => provider.GetRequiredService<SpoolRecovery>());
     }
 }

@@ -75,13 +75,29 @@ internal static class UsageEventComposer
     private static string Text(ExactNanos amount, ExactNanos before, CallPrice price) =>
         ((amount.ToDecimal() - before.ToDecimal()) / NanoUnits.PerMajor(price.Price.Currency)).ToString("0.###################", CultureInfo.InvariantCulture);
 
-    /// <summary>The outcome of a call whose gateway died: input by estimate, nothing known of its output. Its times are the begin's, so that it is the same each time.</summary>
-    public static CallOutcome Abandoned(BeginRecord begin) => new()
-    {
-        Status = UsageStatus.Abandoned,
-        Usage = begin.Corrects is not null ? new UsageCounts() : new UsageCounts { Requests = 1, InputTokens = begin.InputEstimate, Images = begin.Images, BytesIn = begin.BytesIn, Seconds = begin.Seconds, Characters = begin.Characters },
-        InsteadOf = begin.Corrects is not null ? new CallOutcome { Status = UsageStatus.Abandoned, Usage = new UsageCounts(), EndedAt = begin.StartedAt } : null,   // a correction that was not written puts nothing right
-        Estimated = true,
-        EndedAt = begin.StartedAt,
-    };
+    /// <summary>
+    /// The outcome of a call whose gateway died: input by the provider's word or by estimate, output as far as the last progress record saw it. Its
+    /// times are those of the records, so that it is the same each time.
+    /// </summary>
+    public static CallOutcome Abandoned(BeginRecord begin, ProgressRecord? progress = null) => begin.Corrects is null
+        ? new()
+        {
+            Status = UsageStatus.Abandoned,
+            Usage = (progress?.Told ?? new UsageCounts { InputTokens = begin.InputEstimate }) with
+            {
+                Requests = 1, OutputTokens = progress?.OutputTokens ?? 0, Images = progress?.Told?.Images ?? begin.Images, BytesIn = begin.BytesIn,
+                Seconds = progress?.Told?.Seconds ?? begin.Seconds, Characters = progress?.Told?.Characters ?? begin.Characters,
+            },
+            ServiceTier = progress?.ServiceTier,
+            Estimated = true,
+            EndedAt = progress?.At ?? begin.StartedAt,
+        }
+        : new()
+        {
+            Status = UsageStatus.Abandoned,
+            Usage = new UsageCounts(),   // a correction that was not written puts nothing right
+            InsteadOf = new CallOutcome { Status = UsageStatus.Abandoned, Usage = new UsageCounts(), EndedAt = begin.StartedAt },
+            Estimated = true,
+            EndedAt = begin.StartedAt,
+        };
 }

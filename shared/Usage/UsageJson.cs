@@ -32,4 +32,6 @@ public static class ShipStatus
 
     /// <summary>Can never be stored: kept aside by the gateway and shown.</summary>
     public const string Rejected = "rejected";
+
+    public static readonly IReadOnlySet<string> All = new HashSet<string> { Accepted, Duplicate, Conflict, Rejected };
 }

@@ -34,6 +34,7 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
     }
 
     private long _skewMs;
+    private volatile bool _hasLearned;
 
     private IDatabase Database => redis.GetDatabase();
 
@@ -47,8 +48,15 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
 
     public long? OffsetMs => clock.OffsetMs;
 
+    /// <summary>Whether Redis's clock has been seen; until then its time is only supposed.</summary>
+    public bool HasLearned => _hasLearned;
+
     /// <summary>Learns Redis's clock from the time of a reply.</summary>
-    public void Learn(long realMs) => Volatile.Write(ref _skewMs, realMs - clock.RealNow.ToUnixTimeMilliseconds());
+    public void Learn(long realMs)
+    {
+        Volatile.Write(ref _skewMs, realMs - clock.RealNow.ToUnixTimeMilliseconds());
+        _hasLearned = true;
+    }
 
     /// <summary>Runs a script once.</summary>
     /// <exception cref="RedisException">No usable answer.</exception>
@@ -91,6 +99,8 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
         foreach (var server in redis.GetServers().Where(server => server.IsConnected))
         {
             var info = (await server.InfoAsync().WaitAsync(options.RedisTimeout)).SelectMany(section => section).ToLookup(pair => pair.Key, pair => pair.Value);
+            if (!_hasLearned && long.TryParse(info["server_time_usec"].FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds))
+                Learn(microseconds / 1000);   // before the first request has told
             servers.Add(new ServerInfo(server.EndPoint, info["run_id"].FirstOrDefault() ?? "", info["master_replid"].FirstOrDefault() ?? "",
                 info["role"].FirstOrDefault() ?? "master", info["maxmemory_policy"].FirstOrDefault() ?? "noeviction"));
         }

@@ -11,6 +11,7 @@ using Quota.Gateway.Forwarding;
 using Quota.Gateway.Limits;
 using Quota.Gateway.Providers;
 using Quota.Gateway.Providers.OpenAi;
+using Quota.Gateway.Spool;
 using Quota.Gateway.Tests.Providers;
 using Quota.Shared.Usage;
 using Quota.TestKit;
@@ -37,7 +38,7 @@ public sealed class ForwardedCallTests : IAsyncLifetime
         _provider = await FakeProvider.StartAsync();
         _upstream = new Uri(_provider.BaseUrl);
         _gateway = Host(builder => builder.Services.AddHttpForwarder());
-        var forwarder = new CallForwarder(_gateway.Services.GetRequiredService<IHttpForwarder>(), new ForwardingOptions { Timeout = TimeSpan.FromSeconds(20), ConnectTimeout = TimeSpan.FromSeconds(5) }, new GatewayClock(TimeProvider.System));
+        var forwarder = new CallForwarder(_gateway.Services.GetRequiredService<IHttpForwarder>(), new ForwardingOptions { Timeout = TimeSpan.FromSeconds(20), ConnectTimeout = TimeSpan.FromSeconds(5) }, new OpenEvents(), new GatewayClock(TimeProvider.System));
         _gateway.Run(async context =>
         {
             using var body = (await RequestBody.ReadAsync(context.Request, 1 << 20, context.RequestAborted))!;

@@ -1,4 +1,5 @@
 using System.Net;
+using Npgsql;
 
 namespace Quota.TestKit;
 
@@ -22,14 +23,17 @@ public sealed class CoreProcess : IAsyncDisposable
     /// <summary>The child.</summary>
     public CaptiveProcess Process => _process ?? throw new InvalidOperationException("Not started.");
 
+    /// <summary>For Npgsql: its database, past any wire.</summary>
+    public string Database { get; private init; } = "";
+
     /// <summary>Starts one on a fresh database, collecting through this Stripe stand-in, and points the stand-in's webhooks at it.</summary>
-    public static async Task<CoreProcess> StartAsync(PostgresServer postgres, FakeStripe stripe, FakeStripeOptions stripeOptions)
+    /// <param name="databasePort">Of a wire that leads to the database; 0 goes straight to it.</param>
+    public static async Task<CoreProcess> StartAsync(PostgresServer postgres, FakeStripe stripe, FakeStripeOptions stripeOptions, int databasePort = 0)
     {
-        var database = $"core_{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}";
-        await postgres.CreateDatabaseAsync(database);
+        var direct = await postgres.CreateDatabaseAsync($"core_{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}");
         var core = new CoreProcess($"http://127.0.0.1:{FreePort.Next()}", new Dictionary<string, string?>
         {
-            ["ConnectionStrings__Postgres"] = postgres.ConnectionString(database),
+            ["ConnectionStrings__Postgres"] = databasePort == 0 ? direct : new NpgsqlConnectionStringBuilder(direct) { Port = databasePort }.ConnectionString,
             ["Gateways__Tokens__0"] = GatewayToken,
             ["Bootstrap__AdminKey"] = AdminKey,
             ["Stripe__ApiKey"] = stripe.ApiKey,
@@ -37,7 +41,10 @@ public sealed class CoreProcess : IAsyncDisposable
             ["Stripe__WebhookSecret"] = stripeOptions.WebhookSecret,
             ["TestClock__Enabled"] = "true",
             ["Logging__LogLevel__Microsoft.AspNetCore"] = "Warning",
-        });
+        })
+        {
+            Database = direct,
+        };
         core._environment["Urls"] = core.Url;
         stripe.Webhooks.Url = core.Url + "/webhooks/stripe";
         await core.StartAgainAsync();
@@ -45,7 +52,7 @@ public sealed class CoreProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it again on its database; kills it first if it still runs.</summary>
-    public async Task StartAgainAsync()
+    public async Task StartAgainAsync(bool waitUntilReady = true)
     {
         if (_process is not null)
         {
@@ -53,7 +60,8 @@ public sealed class CoreProcess : IAsyncDisposable
             await _process.DisposeAsync();
         }
         _process = CaptiveProcess.Start(new CaptiveCommand("dotnet", Repository.Assembly("Quota.Billing")) { Environment = _environment });
-        await Eventually.TrueAsync("the core is ready", IsReadyAsync, detail: () => _process.Output);
+        if (waitUntilReady)
+            await Eventually.TrueAsync("the core is ready", IsReadyAsync, detail: () => _process.Output);
     }
 
     /// <inheritdoc/>

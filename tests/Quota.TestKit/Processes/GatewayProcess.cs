@@ -52,10 +52,13 @@ public sealed class GatewayProcess : IAsyncDisposable
     }
 
     /// <summary>The upstreams of a <c>quota.yaml</c>: every <c>gpt-*</c> model goes to this provider.</summary>
-    public static string Upstream(FakeProvider provider) =>
+    public static string Upstream(FakeProvider provider) => Upstream(provider.BaseUrl);
+
+    /// <summary>The same, by its address or that of a wire to it.</summary>
+    public static string Upstream(string baseUrl) =>
         $$"""
         upstreams:
-          openai: { protocol: openai, base_url: "{{provider.BaseUrl}}", credential: { env: {{CredentialVariable}} }, models: ["gpt-*"] }
+          openai: { protocol: openai, base_url: "{{baseUrl}}", credential: { env: {{CredentialVariable}} }, models: ["gpt-*"] }
 
         """;
 

@@ -46,7 +46,7 @@ internal sealed class PostgresCluster(string binaries, PostgresOptions options)
             "-D", Data, "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1",
             "-c", "unix_socket_directories=", "-c", "max_connections=100",
         };
-        if (_temporary)
+        if (_temporary && !options.Durable)
             arguments.AddRange(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]);
         return Command("postgres", arguments);
     }

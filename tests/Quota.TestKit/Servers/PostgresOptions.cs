@@ -9,6 +9,9 @@ public sealed record PostgresOptions
     /// </summary>
     public string? DataFolder { get; init; }
 
+    /// <summary>Sync to disk also without a kept folder, so that it may be killed; a kept folder always does.</summary>
+    public bool Durable { get; init; }
+
     /// <summary>Port on 127.0.0.1; 0 takes a free one.</summary>
     public int Port { get; init; }
 

@@ -77,9 +77,11 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     /// <summary>Starts it again on the same port and cluster, after a stop or kill of <see cref="Process"/>.</summary>
+    /// <remarks>A killed server's children live on for a moment, and no other starts on their data meanwhile: so it is tried for a while.</remarks>
     public async Task StartAgainAsync()
     {
-        for (var attempt = 0; attempt < 3; attempt++)
+        var (isFirst, attempts) = (_process is null, _process is null ? 3 : 50);
+        for (var attempt = 0; attempt < attempts; attempt++)
         {
             if (_process is not null)
                 await _process.DisposeAsync();
@@ -89,7 +91,10 @@ public sealed class PostgresServer : IAsyncDisposable
                 "PostgreSQL takes connections", async () => _process.HasExited || await AnswersAsync(), detail: () => _process.Output);
             if (!_process.HasExited)
                 return;
-            Port = 0;
+            if (isFirst)
+                Port = 0;
+            else
+                await Task.Delay(100);
         }
 
         throw new InvalidOperationException($"PostgreSQL did not start:{Environment.NewLine}{Process.Output}");
