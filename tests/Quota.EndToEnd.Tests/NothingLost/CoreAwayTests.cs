@@ -43,7 +43,7 @@ public sealed class CoreAwayTests(ITestOutputHelper output)
         await Eventually.TrueAsync("the backlog is stored", async () => await StoredAsync(product) == before + calls, TimeSpan.FromMinutes(3), () => gateway.Process.Process.Output);
         var drained = Stopwatch.GetElapsedTime(back);
         var rate = await LedgerEvent.AskAsync<decimal>(product.Core.Database, """
-            with backlog as (select received_at from gateway_events order by received_at desc limit
+            with backlog as (select received_at from usage_events order by received_at desc limit
             """ + $" {calls}" + """
             ), first as (select min(received_at) as at from backlog)
             select round(count(*) / greatest(0.001, extract(epoch from max(received_at) - min(first.at)))) from backlog, first where received_at > first.at
@@ -62,5 +62,5 @@ public sealed class CoreAwayTests(ITestOutputHelper output)
             rate.ShouldBeGreaterThanOrEqualTo(10_000);
     }
 
-    private static Task<long> StoredAsync(WiredProduct product) => LedgerEvent.AskAsync<long>(product.Core.Database, "select count(*) from gateway_events");
+    private static Task<long> StoredAsync(WiredProduct product) => LedgerEvent.AskAsync<long>(product.Core.Database, "select count(*) from usage_events");
 }

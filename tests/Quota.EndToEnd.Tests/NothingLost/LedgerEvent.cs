@@ -27,10 +27,10 @@ internal sealed record LedgerEvent(
     {
         List<LedgerEvent> events = [];
         await using var connection = await OpenAsync(database);
-        await using var command = new NpgsqlCommand("select body from gateway_events", connection);
+        await using var command = new NpgsqlCommand("select id::text, external_customer_id, properties from events where source = 'gateway'", connection);
         await using var reader = await command.ExecuteReaderAsync();
         while (await reader.ReadAsync())
-            events.Add(Read(JsonElement.Parse(reader.GetString(0))));
+            events.Add(Read(reader.GetString(0), reader.GetString(1), JsonElement.Parse(reader.GetString(2))));
         return events;
     }
 
@@ -49,13 +49,12 @@ internal sealed record LedgerEvent(
         return connection;
     }
 
-    private static LedgerEvent Read(JsonElement json)
+    private static LedgerEvent Read(string id, string org, JsonElement json)
     {
-        var usage = json.GetProperty("usage");
         string Text(string field) => json.GetProperty(field).GetString()!;
-        return new LedgerEvent(Text("id"), json.TryGetProperty("corrects", out var corrects) ? corrects.GetString() : null, Text("instance"), json.GetProperty("seq").GetInt64(),
-            Text("status"), json.GetProperty("estimated").GetBoolean(), $"{Text("org")}/{Text("team")}/{Text("user")}",
-            usage.GetProperty("requests").GetInt64(), usage.GetProperty("input_tokens").GetInt64(), usage.GetProperty("output_tokens").GetInt64(),
+        return new LedgerEvent(id, json.TryGetProperty("corrects", out var corrects) ? corrects.GetString() : null, Text("instance"), json.GetProperty("seq").GetInt64(),
+            Text("status"), json.TryGetProperty("estimated", out _), $"{org}/{Text("team")}/{Text("user")}",
+            json.GetProperty("requests").GetInt64(), json.GetProperty("input_tokens").GetInt64(), json.GetProperty("output_tokens").GetInt64(),
             json.TryGetProperty("cost", out var cost) ? decimal.Parse(cost.GetString()!, CultureInfo.InvariantCulture) * 1_000_000_000m : 0);
     }
 }
