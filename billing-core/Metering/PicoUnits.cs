@@ -84,10 +84,11 @@ internal static class PicoUnits
     }
 
     /// <summary>Rounded to 12 decimals, half away from zero.</summary>
+    /// <exception cref="OverflowException">Beyond any sum of quantities.</exception>
     public static Int128 FromDecimal(decimal units)
     {
         var whole = decimal.Truncate(units);
-        return (Int128)whole * One + (Int128)decimal.Round((units - whole) * (decimal)One, 0, MidpointRounding.AwayFromZero);
+        return checked((Int128)whole * One + (Int128)decimal.Round((units - whole) * (decimal)One, 0, MidpointRounding.AwayFromZero));
     }
 
     /// <summary>Plain decimal notation with as many decimals as it has.</summary>
