@@ -5,51 +5,6 @@ public sealed class CatalogTests(SharedBillingApp shared) : IClassFixture<Shared
     private readonly BillingApp _app = shared.App;
 
     [Fact]
-    public async Task A_metric_is_made_shown_renamed_and_deleted()
-    {
-        var made = (await _app.PostAsync("/api/v1/billable_metrics", new
-        {
-            billable_metric = new { name = "Output", code = "m-output", event_code = "llm.request", aggregation_type = "sum_agg", field_name = "output_tokens", recurring = false },
-        })).ShouldBe(200);
-        made.At("billable_metric.event_code").ShouldBe("llm.request");
-        (await _app.GetAsync("/api/v1/billable_metrics/m-output")).ShouldBe(200).At("billable_metric.lago_id").ShouldBe(made.At("billable_metric.lago_id"));
-        (await _app.GetAsync("/api/v1/billable_metrics")).ShouldBe(200).At("meta.total_count").ShouldNotBe("0");
-
-        var renamed = (await _app.PutAsync("/api/v1/billable_metrics/m-output", new { billable_metric = new { name = "Output tokens", code = "m-output" } })).ShouldBe(200);
-        renamed.At("billable_metric.name").ShouldBe("Output tokens");
-        (await _app.PutAsync("/api/v1/billable_metrics/m-output", new { billable_metric = new { field_name = "input_tokens" } }))
-            .ShouldBe(422)["error_details.field_name"].GetArrayLength().ShouldBe(1);
-        (await _app.DeleteAsync("/api/v1/billable_metrics/m-output")).ShouldBe(200);
-        (await _app.GetAsync("/api/v1/billable_metrics/m-output")).ShouldBe(404).At("code").ShouldBe("billable_metric_not_found");
-    }
-
-    [Fact]
-    public async Task A_metrics_mistakes_come_all_at_once()
-    {
-        var answer = (await _app.PostAsync("/api/v1/billable_metrics", new
-        {
-            billable_metric = new { aggregation_type = "latest_agg", recurring = true, expression = "a+b", filters = new[] { new { key = "model" } } },
-        })).ShouldBe(422);
-        answer.At("code").ShouldBe("validation_errors");
-        answer.At("error_details.name.0").ShouldBe("value_is_mandatory");
-        answer.At("error_details.code.0").ShouldBe("value_is_mandatory");
-        answer.At("error_details.aggregation_type.0").ShouldBe("value_is_invalid");
-        foreach (var field in new[] { "recurring", "expression", "filters" })
-            answer[$"error_details.{field}"].GetArrayLength().ShouldBe(1, field);
-        (await _app.PostAsync("/api/v1/billable_metrics", new { billable_metric = new { name = "S", code = "m-sum", aggregation_type = "sum_agg" } }))
-            .ShouldBe(422).At("error_details.field_name.0").ShouldBe("value_is_mandatory");
-    }
-
-    [Fact]
-    public async Task A_code_is_taken_once_however_many_ask_together()
-    {
-        var body = new { billable_metric = new { name = "Calls", code = "m-race", aggregation_type = "count_agg" } };
-        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => _app.PostAsync("/api/v1/billable_metrics", body)));
-        answers.Count(answer => answer.Status == 200).ShouldBe(1);
-        answers.Where(answer => answer.Status != 200).ShouldAllBe(answer => answer.Status == 422 && answer.At("error_details.code.0") == "value_already_exist");
-    }
-
-    [Fact]
     public async Task A_plan_is_stored_with_its_charges_and_shown_as_it_was_sent()
     {
         var metric = await MetricAsync("m-plan");
