@@ -42,7 +42,7 @@ internal sealed record GatewayEvent(
                 return new GatewayEventOutcome(parsed.Id, null, reason);
             var counted = (parsed.Counted ?? []).Select(counter => Guid.ParseExact(counter, "N")).ToArray();
             var read = new GatewayEvent(
-                parsed.Id, DigestOf(raw), idTime, parsed.At.ToUniversalTime(), parsed.Org, parsed.Subscription, parsed.Code,
+                parsed.Id, DigestOf(raw), idTime, ToMicroseconds(parsed.At), parsed.Org, parsed.Subscription, parsed.Code,
                 parsed.Corrects, counted, properties.Write(parsed), body);
             return new GatewayEventOutcome(parsed.Id, read, null);
         }
@@ -52,6 +52,9 @@ internal sealed record GatewayEvent(
             return new GatewayEventOutcome(IdOf(body), null, $"not a usage event: {error.Message}");
         }
     }
+
+    /// <summary>As the database keeps it, so that what is computed of an event now and what is computed of it later are the same.</summary>
+    private static DateTimeOffset ToMicroseconds(DateTimeOffset at) => new(at.UtcTicks - at.UtcTicks % TimeSpan.TicksPerMicrosecond, TimeSpan.Zero);
 
     private static Guid DigestOf(ReadOnlySpan<byte> raw)
     {

@@ -34,13 +34,26 @@ internal sealed class RollupBuilder(NpgsqlDataSource database, TimeProvider cloc
             // With the lock in hand, what is being built is by nobody: its builder died.
             await guard.ExecuteAsync("update rollups set state = 'wanted' where state = 'building'");
             foreach (var rollup in await RollupCatalog.ListAsync(guard, [RollupState.Wanted], cancel))
-                await BuildAsync(rollup, cancel);
+                await TryBuildAsync(rollup, cancel);
             await ForgetAsync(guard, cancel);
             return true;
         }
         finally
         {
             await guard.ExecuteAsync($"select pg_advisory_unlock({LockKey})");
+        }
+    }
+
+    /// <summary>One that cannot be built must not keep the others from it; it is tried again with the next round.</summary>
+    private async Task TryBuildAsync(RollupTerms wanted, CancellationToken cancel)
+    {
+        try
+        {
+            await BuildAsync(wanted, cancel);
+        }
+        catch (Exception error) when (!cancel.IsCancellationRequested)
+        {
+            Log.RollupsNotBuilt(log, error);
         }
     }
 
@@ -56,7 +69,7 @@ internal sealed class RollupBuilder(NpgsqlDataSource database, TimeProvider cloc
         await writing.ExecuteAsync(new CommandDefinition("""
             update rollups set state = 'retired', since = @now where id <> @Id and metric_id is not distinct from @metricId and state = 'ready'
                 and (keys <@ @keys or metric_id is null);
-            update rollups set state = 'ready', since = @now where id = @Id;
+            update rollups set state = 'ready', since = @now where id = @Id and state = 'building';
             """, new { rollup.Id, metricId = rollup.Metric?.Id, keys = rollup.Keys.ToArray(), now = clock.GetUtcNow() }, cancellationToken: cancel));
         await transaction.CommitAsync(cancel);
         Log.RollupBuilt(log, rollup.Id, events, clock.GetElapsedTime(started));

@@ -43,9 +43,14 @@ internal sealed class RollupCatalog
         where not exists (select from rollups where metric_id = @metricId and keys @> @keys and state <> 'retired')
         """, new { metricId, keys = keys.Distinct().Order(StringComparer.Ordinal).ToArray(), now });
 
-    /// <summary>Ends the rollups of a metric, in the transaction that deletes it.</summary>
-    public static Task RetireAsync(NpgsqlConnection connection, Guid metricId, DateTimeOffset now) => connection.ExecuteAsync(
-        "update rollups set state = 'retired', since = @now where metric_id = @metricId", new { metricId, now });
+    /// <summary>
+    /// Ends the rollups of a metric, in the transaction that deletes it. The metric's row is locked first: a builder that is about to add a
+    /// rollup of it then either has done so, and it is seen here, or finds no metric.
+    /// </summary>
+    public static Task RetireAsync(NpgsqlConnection connection, Guid metricId, DateTimeOffset now) => connection.ExecuteAsync("""
+        select from billable_metrics where id = @metricId for update;
+        update rollups set state = 'retired', since = @now where metric_id = @metricId
+        """, new { metricId, now });
 
     /// <summary>Waits until nobody stores events, and keeps them from beginning until the transaction ends; then says that rollups changed.</summary>
     public static Task ChangeAsync(NpgsqlConnection connection, CancellationToken cancel) => connection.ExecuteAsync(new CommandDefinition(

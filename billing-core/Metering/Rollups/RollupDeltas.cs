@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text.Json;
 
 namespace Quota.Billing.Metering.Rollups;
 
@@ -52,7 +51,7 @@ internal sealed class RollupDeltas(RollupSet rollups)
     {
         if (rollup.KeySlots.Length == 0)
             return "";
-        Span<char> text = stackalloc char[RollupDims.Most + 2];
+        Span<char> text = stackalloc char[256];
         if (!TryWrite(rollup, slots, text, out var length))
             return Slow(rollup, slots);
         var known = _dims.GetAlternateLookup<ReadOnlySpan<char>>();
@@ -63,7 +62,7 @@ internal sealed class RollupDeltas(RollupSet rollups)
         return dims;
     }
 
-    /// <summary>Plain text needs no escapes: names of models, teams and regions are.</summary>
+    /// <summary>Plain text needs no escapes: names of models, teams and regions are. False for all else, and what is long.</summary>
     private static bool TryWrite(CompiledRollup rollup, ReadOnlySpan<PropertyValue> slots, Span<char> text, out int length)
     {
         length = 0;
@@ -72,7 +71,7 @@ internal sealed class RollupDeltas(RollupSet rollups)
         {
             var value = slots[slot];
             var utf8 = value.Utf8.Span;
-            if (utf8.Length * rollup.KeySlots.Length > RollupDims.Most || length + utf8.Length + 8 > text.Length)
+            if (length + utf8.Length + 8 > text.Length)
                 return false;
             if (length > 1)
                 text[length++] = ',';
@@ -102,21 +101,4 @@ internal sealed class RollupDeltas(RollupSet rollups)
             values.Add(slots[slot].Text);
         return RollupDims.Of(values);
     }
-}
-
-/// <summary>The values of a rollup's keys as one text.</summary>
-internal static class RollupDims
-{
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    /// <summary>Letters of all values together. Longer ones are cut, here and where events are read: they are names, and a row must stay small.</summary>
-    public const int Most = 1_000;
-
-    /// <summary>Of values as events have them.</summary>
-    public static string Of(IReadOnlyList<string?> values) =>
-        Write([.. values.Select(value => value?.Length * values.Count > Most ? value![..(Most / values.Count)] : value)]);
-
-    public static string Write(IReadOnlyList<string?> values) => JsonSerializer.Serialize(values, Plain);
-
-    public static IReadOnlyList<string?> Read(string dims) => dims.Length == 0 ? [] : JsonSerializer.Deserialize<string?[]>(dims)!;
 }
