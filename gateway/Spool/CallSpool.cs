@@ -22,6 +22,7 @@ internal sealed class CallSpool : IDisposable
     private readonly SpoolFlusher? _flusher;
     private readonly TallyFile _tally;
     private int _oldestSegment;
+    private Trimming? _trim;
 
     private CallSpool(SpoolOptions options, ISpoolDisk disk, string instance, IDisposable? folderLock, SpoolContents contents, TallyFile tally)
     {
@@ -142,23 +143,28 @@ internal sealed class CallSpool : IDisposable
         _log.AppendLater(record);
     }
 
-    /// <summary>Deletes the segments that are wholly shipped and whose calls are all settled. Called by one thread at a time.</summary>
+    /// <summary>
+    /// Deletes the segments that are wholly shipped and whose calls are all settled; what it may not yet delete, a later one does. Called by one
+    /// thread at a time.
+    /// </summary>
     public void Trim(SpoolPosition shipped)
     {
-        var keep = FirstToKeep(shipped);
-        if (Start.Segment >= keep)
+        if (_trim is null && FirstToKeep(shipped) is var keep && keep > Start.Segment)
+            _trim = new Trimming(keep, Tally?.Invoke(), _log.End);   // the end is asked for last: all that the others rest on lies before it
+        if (_trim is not { } trim || _log.Durable < trim.End)
             return;
         // First what the segments add up to, then they go, and no more than that: a call that ends from now on still has its begin record in one that stays.
-        if (Tally is { } tally)
-            _tally.Write(tally());
-        foreach (var segment in SegmentName.In(_disk).Where(segment => segment < keep))
+        if (trim.Tally is { } tally)
+            _tally.Write(tally);
+        foreach (var segment in SegmentName.In(_disk).Where(segment => segment < trim.Keep))
         {
             _disk.Delete(SegmentName.Of(segment));
             _log.ForgetOldestSegment();
             _disk.Sync();   // one by one: after a power loss a begin record must not be back without the end that lay in a later one
         }
+        _trim = null;
         lock (_gate)
-            _oldestSegment = keep;
+            _oldestSegment = trim.Keep;
     }
 
     /// <summary>One round of the flusher, where none runs (tests).</summary>
@@ -185,4 +191,10 @@ internal sealed class CallSpool : IDisposable
         _unsettled[id] = segment;
         _unsettledBySegment[segment] = _unsettledBySegment.GetValueOrDefault(segment) + 1;
     }
+
+    /// <summary>
+    /// Segments that go once everything before <paramref name="End"/> is durable. Calls that have ended let their begin records go and are in the tally:
+    /// should their ends be lost with the power after that, no event would ever say what they used.
+    /// </summary>
+    private sealed record Trimming(int Keep, Limits.TallyCheckpoint? Tally, SpoolPosition End);
 }

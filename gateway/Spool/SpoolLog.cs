@@ -151,7 +151,7 @@ internal sealed class SpoolLog : IDisposable
     {
         try
         {
-            if (!Round(isLast))
+            if (!Round(isLast) && _broken is null)   // broken by a write: whoever waits for an fsync is told, too
                 return;
         }
         catch (Exception problem)

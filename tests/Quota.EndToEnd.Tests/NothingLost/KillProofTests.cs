@@ -8,7 +8,7 @@ namespace Quota.EndToEnd.Tests.NothingLost;
 [Collection(nameof(Races))]
 public sealed class KillProofTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan FirstRequest = TimeSpan.FromSeconds(3), Drained = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan First = TimeSpan.FromSeconds(3), Drained = TimeSpan.FromSeconds(30);
 
     [Fact]
     public async Task Whoever_is_killed_nothing_is_lost_and_nothing_doubled()
@@ -31,11 +31,11 @@ public sealed class KillProofTests(ITestOutputHelper output)
         var drained = Stopwatch.GetElapsedTime(chaos.LastKill, books.ClosedAt);
         books.Note("kills", $"{kills}");
         foreach (var part in chaos.Served.GroupBy(it => it.Part).OrderBy(it => it.Key))
-            books.Note($"first request after start, {part.Key}", $"{string.Join(", ", part.Select(it => $"{it.Took.TotalSeconds:0.00}"))} s");
+            books.Note($"first request after start, {part.Key}", $"{string.Join(", ", part.Select(it => $"{it.Took.TotalSeconds:0.00} ({it.Waited.TotalSeconds:0.00}{(it.IsJudged ? "" : ", not judged: the machine is overloaded")})"))} s (of that without a processor)");
         books.Note("drained after the last kill", $"{drained.TotalSeconds:0.0} s");
         output.WriteLine(books.ToString());
         books.ShouldBalance();
-        chaos.Served.ShouldAllBe(it => it.Took <= FirstRequest);
+        chaos.Served.ShouldAllBe(it => !it.IsJudged || it.Took - it.Waited <= First);
         drained.ShouldBeLessThan(Drained);
         load.Whole.ShouldBeGreaterThan(100, "the proof would be empty");
     }

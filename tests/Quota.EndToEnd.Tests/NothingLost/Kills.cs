@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Quota.TestKit;
 
 namespace Quota.EndToEnd.Tests.NothingLost;
@@ -12,6 +13,15 @@ internal enum KilledPart
     Database,
 }
 
+/// <summary>How long a part took from the start of its process to its first request served.</summary>
+/// <param name="Waited">Of that, as long as one of its threads was ready to run and had no processor: what else runs here took it.</param>
+/// <param name="Load">Threads that ran or wanted to, on average in the last minute, for each processor.</param>
+internal sealed record FirstRequest(KilledPart Part, TimeSpan Took, TimeSpan Waited, double Load)
+{
+    /// <summary>The proof's own load makes 2 or 3; with more, others keep the whole machine from it, servers and clients too, and its time says nothing.</summary>
+    public bool IsJudged => Load <= 4;
+}
+
 /// <summary>
 /// Kills parts with SIGKILL and starts them again on their data, in an order and after progress that the seed decides. Often the next goes before
 /// the last is back; one that ends because another is away is started again, as whatever supervises it would.
@@ -23,10 +33,10 @@ internal sealed class Kills(WiredProduct product, WitnessLoad load, int seed)
     private readonly Random _random = new(seed);
     private readonly Dictionary<KilledPart, SemaphoreSlim> _turns = Enum.GetValues<KilledPart>().ToDictionary(part => part, _ => new SemaphoreSlim(1));
     private readonly Dictionary<KilledPart, long> _backAt = new() { [KilledPart.Store] = 0, [KilledPart.Database] = 0 };
-    private readonly List<(KilledPart Part, TimeSpan Took)> _served = [];
+    private readonly List<FirstRequest> _served = [];
 
-    /// <summary>From the start of a process to its first request served, where what it needs was there all the time.</summary>
-    public IReadOnlyList<(KilledPart Part, TimeSpan Took)> Served => _served;
+    /// <summary>Those of parts that had what they need all the time.</summary>
+    public IReadOnlyList<FirstRequest> Served => _served;
 
     /// <summary>When the last one was killed.</summary>
     public long LastKill { get; private set; }
@@ -117,9 +127,24 @@ internal sealed class Kills(WiredProduct product, WitnessLoad load, int seed)
         lock (_served)
         {
             if (_backAt[needs] < started)
-                _served.Add((part, Stopwatch.GetElapsedTime(started)));
+                _served.Add(new FirstRequest(part, Stopwatch.GetElapsedTime(started), WaitOf(process().Pid), LoadOf()));
         }
     }
+
+    /// <summary>Of the thread that waited longest for a processor; a start is mostly the work of one.</summary>
+    private static TimeSpan WaitOf(int pid) => TimeSpan.FromMicroseconds(Directory.EnumerateDirectories($"/proc/{pid}/task").Select(task =>
+    {
+        try
+        {
+            return long.Parse(File.ReadAllText(task + "/schedstat").Split(' ')[1], CultureInfo.InvariantCulture) / 1000.0;
+        }
+        catch (IOException)
+        {
+            return 0;   // it has ended
+        }
+    }).Max());
+
+    private static double LoadOf() => double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) / Environment.ProcessorCount;
 
     private void SetBack(KilledPart part, long at)
     {
