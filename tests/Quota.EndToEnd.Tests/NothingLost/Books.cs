@@ -14,6 +14,7 @@ internal sealed class Books
 {
     private readonly List<string> _findings = [];
     private readonly List<(string Name, string Value)> _rows = [];
+    private readonly List<string> _traces = [];
 
     private Books()
     {
@@ -44,6 +45,8 @@ internal sealed class Books
         catch (TimeoutException)
         {
             books._findings.Add($"not settled within {bound.TotalSeconds:0} s: {standing}");
+            books._traces.AddRange(product.Gateways.SelectMany(gateway => TraceOf(gateway)));
+            books._traces.AddRange(Said("core", product.Core.Process));
         }
         books.ClosedAt = Stopwatch.GetTimestamp();
         books.Took = Stopwatch.GetElapsedTime(started, books.ClosedAt);
@@ -62,8 +65,23 @@ internal sealed class Books
             text.Append("  ").Append(name.PadRight(38)).AppendLine(value);
         foreach (var finding in Findings.Take(30))
             text.Append("  ! ").AppendLine(finding);
+        foreach (var trace in _traces)
+            text.Append("  > ").AppendLine(trace);
         return text.ToString();
     }
+
+    /// <summary>What tells an event that is stuck from one that is lost: how far the gateway has shipped, and what it complains of.</summary>
+    private static IEnumerable<string> TraceOf(WiredGateway gateway)
+    {
+        var (name, spool) = ($"gateway {gateway.Number}", gateway.Process.SpoolFolder);
+        foreach (var file in Directory.EnumerateFiles(spool).Order(StringComparer.Ordinal))
+            yield return $"{name} has {Path.GetFileName(file)}, {new FileInfo(file).Length} bytes{(Path.GetFileName(file) == "cursor" ? ": " + File.ReadAllText(file) : "")}";
+        foreach (var line in Said(name, gateway.Process.Process))
+            yield return line;
+    }
+
+    private static IEnumerable<string> Said(string name, CaptiveProcess process) =>
+        process.Output.Split('\n').TakeLast(12).Select(line => $"{name} says {line.Trim()[..Math.Min(300, line.Trim().Length)]}");
 
     /// <summary>What is still open, or "".</summary>
     private static async Task<string> OpenAsync(WiredProduct product)
