@@ -11,7 +11,7 @@ namespace Quota.Gateway.Tests.Shipping;
 /// </summary>
 public sealed class ShippingHistoryTests
 {
-    private const int Histories = 12;
+    private const int Histories = 8;
 
     [Fact]
     public async Task No_history_loses_an_event_or_runs_ahead()
@@ -38,7 +38,7 @@ public sealed class ShippingHistoryTests
             for (var run = 0; run < 3; run++)
             {
                 await scene.ShipAsync();
-                for (var step = 0; step < 60; step++)
+                for (var step = 0; step < 100; step++)
                 {
                     await StepAsync();
                     if (Chance(10))
@@ -63,7 +63,7 @@ public sealed class ShippingHistoryTests
         private async Task StepAsync()
         {
             _scene.NowMs += _random.Next(20);
-            switch (_random.Next(5))
+            switch (_random.Next(6))
             {
                 case 0 or 1:
                     // A call that was reserved a while ago, now and then before anything that the margin allows for.
@@ -77,10 +77,10 @@ public sealed class ShippingHistoryTests
                     {
                     }
                     break;
-                case 2 or 3 when _open.Count > 0:
+                case 2 or 3 or 4 when _open.Count > 0:
                     await EndAsync(Take(_open));
                     break;
-                case 4 when _unsettled.Count > 0:
+                case 5 when _unsettled.Count > 0:
                     _scene.Settle(Take(_unsettled));
                     break;
                 default:
