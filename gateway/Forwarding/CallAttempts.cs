@@ -21,7 +21,7 @@ internal sealed record Attempt(int Number, Guid Id, Guid RequestId, Upstream Ups
 /// Sends a call to its upstreams in turn until one answers it. Each attempt is held, begun, ended and settled for itself, with an id and an
 /// event of its own: what one of them billed is never lost in the next (protocols.md, B7).
 /// </summary>
-internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, UpstreamPool pool, LimitsOptions limits, GatewayClock clock)
+internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, RunningStreams streams, UpstreamPool pool, LimitsOptions limits, GatewayClock clock)
 {
     private readonly Func<BeginRecord, Hold, CallOutcome, ValueTask> _end = recorder.EndAsync;
     private readonly Func<BeginRecord, CallOutcome, CallOutcome, ValueTask> _correct = recorder.CorrectAsync;
@@ -94,7 +94,7 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
         var begin = CallBegin.Of(call, attempt, hold, demand, price, clock.GetUtcNow());
         var meter = new CallMeter(begin, hold, call.Adapter.ReaderFor(call.Target, request, attempt.Upstream), _end, clock, tokens => limiter.CoverAsync(hold, tokens))
         {
-            Correct = _correct, CountInput = () => InTurn(() => InputBound.Estimate(call.Target.Route.Kind, call.Model, call.Request)),
+            Correct = _correct, Running = streams, CountInput = () => InTurn(() => InputBound.Estimate(call.Target.Route.Kind, call.Model, call.Request)),
         };
         var address = attempt.Upstream.AddressOf(call.Adapter.PathFor(call.Target, attempt.Upstream.NameOf(call.Model)), call.Target.Query);
         var body = request.BodyWith(hold.ClampedTo);

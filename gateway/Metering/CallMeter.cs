@@ -26,6 +26,7 @@ internal sealed class CallMeter(
     private DateTimeOffset? _firstByteAt;
     private long? _bytesIn;
     private CallOutcome? _estimate;
+    private (UsageCounts? Told, long OutputTokens) _noted;
 
     public UsageReader Reader => reader;
 
@@ -36,6 +37,9 @@ internal sealed class CallMeter(
 
     /// <summary>Writes down the truth that came after an estimate: <see cref="CallRecorder.CorrectAsync"/>.</summary>
     public Func<BeginRecord, CallOutcome, CallOutcome, ValueTask>? Correct { get; init; }
+
+    /// <summary>Where a stream is known while it runs; null where nobody notes how far it is.</summary>
+    public RunningStreams? Running { get; init; }
 
     /// <summary>The upstream answered with success, so it bills, whether or not a byte came through.</summary>
     public bool HasServed => _firstByteAt is not null || _httpStatus is >= 200 and < 300;
@@ -79,7 +83,29 @@ internal sealed class CallMeter(
         return EndAsync(UsageStatus.Failed);
     }
 
-    public void FirstByte() => _firstByteAt ??= clock.GetUtcNow();
+    public void FirstByte()
+    {
+        if (_firstByteAt is not null)
+            return;
+        _firstByteAt = clock.GetUtcNow();
+        if (begin.Stream)
+            Running?.Add(this);
+    }
+
+    /// <summary>
+    /// How far the answer is by what is known without counting: what the provider told, else bytes. Null when it is no further than the last time.
+    /// Asked by one thread while another reads on: its numbers may be of neighbouring moments, which is near enough for what is charged as an estimate.
+    /// </summary>
+    public ProgressRecord? TakeProgress()
+    {
+        var (usage, told) = (reader.Usage, reader.Usage ?? reader.InputKnown);
+        var output = usage?.OutputTokens ?? EstimateOf(0, 0);
+        if ((told, output) == _noted || (told is null && output == 0))
+            return null;
+        _noted = (told, output);
+        var progress = new ProgressRecord(begin.Id, clock.GetUtcNow(), told, output, reader.ServiceTier);
+        return CanBeCharged(UsageEventComposer.Abandoned(begin, progress)) ? progress : null;
+    }
 
     /// <summary>
     /// Writes the usage event and sends the settle; both before the last byte goes to the client, so that its next call finds the
@@ -95,6 +121,7 @@ internal sealed class CallMeter(
             outcome = OutcomeOf(status, new UsageCounts { Requests = 1, InputTokens = begin.InputEstimate }) with { Estimated = true, ProviderCost = null };
         _estimate = outcome.Estimated ? outcome : null;
         _text?.Dispose();
+        Running?.Remove(this);
         return end(begin, hold, outcome);
     }
 
@@ -157,12 +184,18 @@ internal sealed class CallMeter(
     private UsageCounts Estimate()
     {
         var (tokens, kept) = _text is null ? (0, 0) : (_text.Tokens(), _text.Length);
-        var rest = (Math.Max(0, reader.OutputBytes - kept) + BytesPerTokenEstimate - 1) / BytesPerTokenEstimate;
         return (reader.InputKnown ?? new UsageCounts { InputTokens = CountInput?.Invoke() ?? begin.InputEstimate }) with
         {
             Requests = 1,
-            OutputTokens = Math.Min(begin.OutputBound, Math.Max(reader.TextEvents, tokens + rest)),
+            OutputTokens = EstimateOf(tokens, kept),
         };
+    }
+
+    /// <param name="tokens">Counted in the first <paramref name="kept"/> bytes of text.</param>
+    private long EstimateOf(long tokens, long kept)
+    {
+        var rest = (Math.Max(0, reader.OutputBytes - kept) + BytesPerTokenEstimate - 1) / BytesPerTokenEstimate;
+        return Math.Min(begin.OutputBound, Math.Max(reader.TextEvents, tokens + rest));
     }
 
     private static string? RequestIdOf(HttpResponseMessage response)

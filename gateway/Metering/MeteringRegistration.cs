@@ -5,5 +5,6 @@ internal static class MeteringRegistration
 {
     public static IServiceCollection AddMetering(this IServiceCollection services) => services
         .AddSingleton<CallRecorder>()
+        .AddSingleton<RunningStreams>().AddHostedService(provider => provider.GetRequiredService<RunningStreams>())
         .AddSingleton<Settler>().AddHostedService(provider => provider.GetRequiredService<Settler>());
 }

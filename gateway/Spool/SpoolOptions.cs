@@ -5,6 +5,8 @@ namespace Quota.Gateway.Spool;
 /// <summary>Settings of the durable local log.</summary>
 internal sealed record SpoolOptions
 {
+    private const long MostSegmentBytes = 64 << 20;
+
     /// <summary><c>Spool__Directory</c>, default <c>spool</c>: this gateway's own folder. A new empty folder is a new identity.</summary>
     public required string Directory { get; init; }
 
@@ -17,18 +19,20 @@ internal sealed record SpoolOptions
     /// </summary>
     public required bool Sync { get; init; }
 
-    /// <summary>A segment is closed at this size; what is shipped is deleted by whole segments.</summary>
-    public long SegmentBytes { get; init; } = 64 << 20;
+    /// <summary>A segment is closed at this size, an eighth of all at most: what is shipped is deleted by whole segments, and never the one that is written.</summary>
+    public long SegmentBytes { get; init; } = MostSegmentBytes;
 
     /// <summary>At most this long between a write and its fsync. Zero: somebody else sees to it (tests).</summary>
     public TimeSpan FlushInterval { get; init; } = TimeSpan.FromMilliseconds(5);
 
     public static SpoolOptions Read(Settings settings)
     {
+        var mostBytes = settings.Number("Spool__MaxBytes", 1L << 30, 16 << 20, 1L << 40);
         var options = new SpoolOptions
         {
             Directory = Path.GetFullPath(settings.Text("Spool__Directory") ?? "spool"),
-            MaxBytes = settings.Number("Spool__MaxBytes", 1L << 30, 16 << 20, 1L << 40),
+            MaxBytes = mostBytes,
+            SegmentBytes = Math.Min(MostSegmentBytes, mostBytes / 8),
             Sync = settings.Choice("Spool__Durability", "flush", "sync") == "sync",
         };
         try

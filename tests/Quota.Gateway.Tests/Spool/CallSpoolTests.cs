@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Quota.Gateway.Spool;
-using Quota.Shared.Pricing;
 using Quota.Shared.Usage;
 using Quota.TestKit;
 
@@ -21,15 +20,9 @@ public sealed class CallSpoolTests : IDisposable
         return CallSpool.Open(options, folder, new TallyFile(folder.Disk));
     }
 
-    private static BeginRecord Begin(int words = 10) => new()
-    {
-        Id = Guid.CreateVersion7(TimeProvider.System.GetUtcNow()), At = TimeProvider.System.GetUtcNow(), AtSource = "redis", OrgId = "o", Org = "acme", KeyId = "k", Provider = "openai",
-        Upstream = "openai", Route = "/v1/chat/completions", Model = "m", Stream = false, StartedAt = TimeProvider.System.GetUtcNow(), InputEstimate = words, OutputBound = 100,
-        Price = new ModelPrice { Provider = "openai", Model = "m", Currency = "USD", Input = 0.15m, Output = 0.6m, Version = "v" }, Counters = [],
-    };
+    private static BeginRecord Begin(int words = 10) => SomeRecords.Begin(words);
 
-    private static CallOutcome Outcome(long output = 7) =>
-        new() { Status = UsageStatus.Completed, Usage = new UsageCounts { Requests = 1, InputTokens = 10, OutputTokens = output }, EndedAt = DateTimeOffset.UnixEpoch };
+    private static CallOutcome Outcome() => SomeRecords.Outcome();
 
     private static bool IsSettled(SpoolEntry entry, BeginRecord call) =>
         entry.Kind == RecordKind.Settled && JsonSerializer.Deserialize(entry.Payload, SpoolJson.Default.SettledRecord)!.Id == call.Id;
@@ -67,6 +60,23 @@ public sealed class CallSpoolTests : IDisposable
         }
         using var again = Open();
         again.Recovered.Select(call => (call.Begin.Id, call.End?.Id)).ShouldBe([(begun.Id, null), (ended.Id, ended.Id)], ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task The_last_progress_of_a_running_stream_is_found_again()
+    {
+        var (running, ended) = (Begin(1), Begin(2));
+        using (var spool = Open())
+        {
+            await spool.BeginAsync(running);
+            await spool.BeginAsync(ended);
+            for (var second = 1; second <= 3; second++)
+                spool.Progressed(new ProgressRecord(running.Id, DateTimeOffset.UnixEpoch.AddSeconds(second), null, 100 * second, null));
+            await spool.EndAsync(ended, Outcome());
+            spool.Progressed(new ProgressRecord(ended.Id, DateTimeOffset.UnixEpoch, null, 1_000, null));   // late: it has its end
+        }
+        using var again = Open();
+        again.Recovered.Select(call => (call.Begin.Id, call.End?.Usage.OutputTokens, call.Progress?.OutputTokens)).ShouldBe([(running.Id, null, 300L), (ended.Id, 7L, 1_000L)], ignoreOrder: true);
     }
 
     [Fact]

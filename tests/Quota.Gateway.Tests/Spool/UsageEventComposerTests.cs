@@ -74,4 +74,17 @@ public sealed class UsageEventComposerTests
     [Fact]
     public void An_abandoned_call_is_charged_for_what_was_known_before_it() =>
         UsageEventComposer.Abandoned(Begin with { Characters = 12, Seconds = 3 }).Usage.ShouldSatisfyAllConditions(usage => (usage.Characters, usage.Seconds, usage.InputTokens).ShouldBe((12, 3, 10)));
+
+    [Fact]
+    public void An_abandoned_stream_is_charged_for_what_its_last_progress_saw()
+    {
+        var progress = new ProgressRecord(Begin.Id, OneInTheMorning.AddSeconds(9), new UsageCounts { InputTokens = 500, CachedInputTokens = 100 }, 100, "flex");
+        var it = Compose(Begin, UsageEventComposer.Abandoned(Begin, progress));
+        (it.Status, it.Estimated, it.EndedAt, it.ServiceTier, it.Usage.InputTokens, it.Usage.OutputTokens).ShouldBe((UsageStatus.Abandoned, true, OneInTheMorning.AddSeconds(9), "flex", 500, 100));
+        it.Cost.ShouldBe("0.00065", "500 at 0.50, the tier that it was answered at, and 100 at 4, by night");
+    }
+
+    [Fact]
+    public void A_correction_that_was_not_written_puts_nothing_right() =>
+        UsageEventComposer.Abandoned(Begin with { Corrects = Begin.Id }).ShouldSatisfyAllConditions(it => it.Usage.ShouldBe(new UsageCounts()), it => it.InsteadOf.ShouldNotBeNull());
 }
