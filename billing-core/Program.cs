@@ -13,6 +13,7 @@ using Quota.Billing.Metering;
 using Quota.Billing.Outbox;
 using Quota.Billing.Payments;
 using Quota.Billing.Rating;
+using Quota.Billing.Reconciliation;
 using Quota.Billing.Subscriptions;
 using Quota.Shared.Hosting;
 
@@ -71,6 +72,7 @@ public static partial class Program
         services.AddLedger();
         services.AddOutbox();
         services.AddPayments(settings, report);
+        services.AddReconciliation();
         report.ThrowIfAny();
 
         var app = builder.Build();
@@ -82,12 +84,14 @@ public static partial class Program
         app.MapClock();
         app.MapCustomers();
         app.MapFacts();
+        app.MapMetering();
         app.MapIngest();
         app.MapCatalog();
         app.MapSubscriptions();
         app.MapInvoicing();
         app.MapLedger();
         app.MapPayments();
+        app.MapReconciliation();
         return app;
     }
 }

@@ -9,6 +9,6 @@ internal static partial class Log
     [LoggerMessage(1401, LogLevel.Warning, "Rollups could not be built; usage is read from events until they are")]
     public static partial void RollupsNotBuilt(ILogger logger, Exception error);
 
-    [LoggerMessage(1402, LogLevel.Error, "Rollup {Id} differs from its events in {Rows} rows; it is built anew")]
-    public static partial void RollupDiffers(ILogger logger, int id, int rows);
+    [LoggerMessage(1402, LogLevel.Error, "Rollup {Id} differs from its events in {Differences} of {Rows} rows")]
+    public static partial void RollupDiffers(ILogger logger, int id, long differences, long rows);
 }

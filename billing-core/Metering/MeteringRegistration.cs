@@ -21,6 +21,9 @@ internal static class MeteringRegistration
         services.AddSingleton<MeterQuery>();
         services.AddSingleton<RollupCatalog>();
         services.AddSingleton<RollupBuilder>();
+        services.AddSingleton<RollupCheck>();
         services.AddHostedService<RollupJob>();
     }
+
+    public static void MapMetering(this WebApplication app) => app.MapRollups();
 }

@@ -31,17 +31,31 @@ internal sealed class RollupCatalog
     public static async Task<RollupTerms?> FindAsync(NpgsqlConnection connection, Guid? metricId, IReadOnlyList<string> keys, CancellationToken cancel)
     {
         var row = await connection.QueryFirstOrDefaultAsync<(int Id, string[] Keys)?>(new CommandDefinition("""
-            select id, keys from rollups where metric_id is not distinct from @metricId and state = 'ready' and keys @> @keys order by cardinality(keys), id limit 1
+            select id, keys from rollups where metric_id is not distinct from @metricId and state = 'ready' and distrusted_at is null and keys @> @keys order by cardinality(keys), id limit 1
             """, new { metricId, keys = keys.ToArray() }, cancellationToken: cancel));
         return row is { } found ? new RollupTerms(found.Id, null, found.Keys, RollupState.Ready) : null;
     }
 
     /// <summary>Asks for a rollup; it is built soon, and until then the metric is read from its events.</summary>
-    public static Task WantAsync(NpgsqlConnection connection, Guid metricId, IReadOnlyList<string> keys, DateTimeOffset now) => connection.ExecuteAsync("""
+    /// <param name="metricId">Null for the one that counts the events of every stream.</param>
+    public static Task WantAsync(NpgsqlConnection connection, Guid? metricId, IReadOnlyList<string> keys, DateTimeOffset now) => connection.ExecuteAsync("""
         insert into rollups (metric_id, keys, state, since)
         select @metricId, @keys, 'wanted', @now
-        where not exists (select from rollups where metric_id = @metricId and keys @> @keys and state <> 'retired')
+        where not exists (
+            select from rollups where metric_id is not distinct from @metricId and keys @> @keys and state <> 'retired' and distrusted_at is null)
         """, new { metricId, keys = keys.Distinct().Order(StringComparer.Ordinal).ToArray(), now });
+
+    /// <summary>
+    /// From now on a rollup is not read, and one that takes its place is asked for. It is written until that one is ready. False when it is
+    /// not read any more as it is.
+    /// </summary>
+    public static async Task<bool> DistrustAsync(NpgsqlConnection connection, RollupTerms rollup, DateTimeOffset now)
+    {
+        if (await connection.ExecuteAsync("update rollups set distrusted_at = @now where id = @Id and state = 'ready' and distrusted_at is null", new { rollup.Id, now }) == 0)
+            return false;
+        await WantAsync(connection, rollup.Metric?.Id, rollup.Keys, now);
+        return true;
+    }
 
     /// <summary>
     /// Ends the rollups of a metric, in the transaction that deletes it. The metric's row is locked first: a builder that is about to add a
@@ -56,13 +70,20 @@ internal sealed class RollupCatalog
     public static Task ChangeAsync(NpgsqlConnection connection, CancellationToken cancel) => connection.ExecuteAsync(new CommandDefinition(
         $"select pg_advisory_xact_lock({LockKey}); update rollups_version set version = version + 1", cancellationToken: cancel));
 
-    public static async Task<IReadOnlyList<RollupTerms>> ListAsync(NpgsqlConnection connection, string[] states, CancellationToken cancel)
+    public static Task<IReadOnlyList<RollupTerms>> ListAsync(NpgsqlConnection connection, string[] states, CancellationToken cancel) =>
+        ListAsync(connection, states, withDistrusted: true, cancel);
+
+    /// <summary>Those that are read.</summary>
+    public static Task<IReadOnlyList<RollupTerms>> TrustedAsync(NpgsqlConnection connection, CancellationToken cancel) =>
+        ListAsync(connection, [RollupState.Ready], withDistrusted: false, cancel);
+
+    private static async Task<IReadOnlyList<RollupTerms>> ListAsync(NpgsqlConnection connection, string[] states, bool withDistrusted, CancellationToken cancel)
     {
         var rows = await connection.QueryAsync<Row>(new CommandDefinition("""
             select r.id as rollup_id, r.keys, r.state, m.id, m.event_code, m.aggregation_type, m.field_name, m.expression, m.recurring, m.rounding_function, m.rounding_precision
             from rollups r left join billable_metrics m on m.id = r.metric_id
-            where r.state = any(@states) order by r.id
-            """, new { states }, cancellationToken: cancel));
+            where r.state = any(@states) and (@withDistrusted or r.distrusted_at is null) order by r.id
+            """, new { states, withDistrusted }, cancellationToken: cancel));
         return [.. rows.Select(row => row.Terms)];
     }
 

@@ -45,7 +45,11 @@ internal sealed class RollupDeltas(RollupSet rollups)
         return [.. _quarters, .. days];
     }
 
-    public void Clear() => _quarters.Clear();
+    public void Clear()
+    {
+        _quarters.Clear();
+        _dims.Clear();
+    }
 
     private string DimsOf(CompiledRollup rollup, ReadOnlySpan<PropertyValue> slots)
     {

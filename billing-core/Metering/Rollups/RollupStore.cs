@@ -77,14 +77,39 @@ internal static class RollupStore
         var found = new List<(string, UsageSums)>();
         await using var reader = await command.ExecuteReaderAsync(cancel);
         while (await reader.ReadAsync(cancel))
+            found.Add((reader.GetString(0), await SumsAsync(reader, 1, cancel)));
+        return found;
+    }
+
+    /// <summary>All rows of some rollups and streams, of both grains, each summed up over the writers.</summary>
+    /// <param name="from">Start of a day.</param>
+    /// <param name="to">Start of a day.</param>
+    public static async Task<List<(RollupKey Key, UsageSums Sums)>> ListAsync(
+        NpgsqlConnection connection, int[] rollupIds, int[] streams, DateTimeOffset from, DateTimeOffset to, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand("""
+            select rollup_id, stream_id, grain, bucket, dims, sum(calls)::bigint, sum(total), max(most), min(least) from usage_rollups
+            where rollup_id = any($1) and stream_id = any($2) and bucket >= $3 and bucket < $4
+            group by rollup_id, stream_id, grain, bucket, dims
+            """, connection) { CommandTimeout = 0 };
+        command.Parameters.Add(Column(NpgsqlDbType.Integer, rollupIds));
+        command.Parameters.Add(Column(NpgsqlDbType.Integer, streams));
+        command.Parameters.Add(new() { Value = from.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        command.Parameters.Add(new() { Value = to.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        var found = new List<(RollupKey, UsageSums)>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
         {
-            found.Add((reader.GetString(0), new UsageSums(
-                reader.GetInt64(1), PicoUnits.FromDatabase(reader.GetFieldValue<BigInteger>(2)),
-                await reader.IsDBNullAsync(3, cancel) ? null : PicoUnits.FromDatabase(reader.GetFieldValue<BigInteger>(3)),
-                await reader.IsDBNullAsync(4, cancel) ? null : PicoUnits.FromDatabase(reader.GetFieldValue<BigInteger>(4)))));
+            var key = new RollupKey(reader.GetInt32(0), reader.GetInt32(1), reader.GetInt16(2), reader.GetDateTime(3).Ticks, reader.GetString(4));
+            found.Add((key, await SumsAsync(reader, 5, cancel)));
         }
         return found;
     }
+
+    private static async Task<UsageSums> SumsAsync(NpgsqlDataReader reader, int first, CancellationToken cancel) => new(
+        reader.GetInt64(first), PicoUnits.FromDatabase(reader.GetFieldValue<BigInteger>(first + 1)),
+        await reader.IsDBNullAsync(first + 2, cancel) ? null : PicoUnits.FromDatabase(reader.GetFieldValue<BigInteger>(first + 2)),
+        await reader.IsDBNullAsync(first + 3, cancel) ? null : PicoUnits.FromDatabase(reader.GetFieldValue<BigInteger>(first + 3)));
 
     private static NpgsqlParameter Column(NpgsqlDbType type, object values) => new() { Value = values, NpgsqlDbType = NpgsqlDbType.Array | type };
 }

@@ -20,8 +20,8 @@ internal static class RollupGrain
     public const short Quarter = 15;
     public const short Day = 1440;
 
-    private static readonly DateTimeOffset Earliest = DateTimeOffset.MinValue.AddDays(1);
-    private static readonly DateTimeOffset Latest = DateTimeOffset.MaxValue.AddDays(-2);
+    public static readonly DateTimeOffset Earliest = DateTimeOffset.MinValue.AddDays(1);
+    public static readonly DateTimeOffset Latest = DateTimeOffset.MaxValue.AddDays(-2);
 
     /// <summary>The start of the bucket that a time lies in.</summary>
     public static DateTimeOffset StartOf(DateTimeOffset time, short grain)
