@@ -36,10 +36,10 @@ public sealed class SpoolFillTests : IDisposable
         for (; spool.Share < 0.79; fill.Look())
             open.Add(await BeginAsync(spool));
         log.ShouldBeEmpty();
-        for (; spool.Refuses() is null; fill.Look())
+        for (; spool.Share <= 1; fill.Look())
             open.Add(await BeginAsync(spool));
         log.ShouldBe([(LogLevel.Warning, 1204)]);
-        spool.Refuses().ShouldBe("the spool is full");
+        await Eventually.TrueAsync("it is full", () => spool.Refuses() == "the spool is full");   // first of all its disk may be behind
         ShareOf(spool).ShouldBeInRange(1.0, 1.01);
         spool.Bytes.ShouldBeLessThan(16 << 20);   // the rest is kept for how they end
         foreach (var begin in open)
@@ -51,7 +51,7 @@ public sealed class SpoolFillTests : IDisposable
         fill.Look();
         fill.Look();
         log.ShouldBe([(LogLevel.Warning, 1204), (LogLevel.Information, 1205)]);
-        spool.Refuses().ShouldBeNull();
+        await Eventually.TrueAsync("it takes calls again", () => spool.Refuses() is null);
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class SpoolFillTests : IDisposable
         await Eventually.TrueAsync("it is gone", () => gateway.Process.HasExited);
         using (var spool = Open(Smallest(gateway.SpoolFolder)))
         {
-            while (spool.Refuses() is null)
+            while (spool.Share <= 1)   // a disk that does not keep up refuses too, but is not full
                 await SomeRecords.CallAsync(spool);
         }
         gateway.Set("Events__Path", "/proc/no/events.jsonl");
