@@ -4,6 +4,7 @@ using Quota.Billing.Clock;
 using Quota.Billing.Customers;
 using Quota.Billing.Database;
 using Quota.Billing.Diagnostics;
+using Quota.Billing.Epochs;
 using Quota.Billing.Facts;
 using Quota.Billing.Http;
 using Quota.Billing.Ingest;
@@ -62,6 +63,7 @@ public static partial class Program
         services.AddAccess(settings, report);
         services.AddDiagnostics();
         services.AddCustomers();
+        services.AddEpochs();
         services.AddFacts();
         services.AddMetering();
         services.AddIngest(settings, report);
@@ -83,6 +85,7 @@ public static partial class Program
         app.MapDiagnostics();
         app.MapClock();
         app.MapCustomers();
+        app.MapEpochs();
         app.MapFacts();
         app.MapMetering();
         app.MapIngest();

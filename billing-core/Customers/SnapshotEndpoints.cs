@@ -1,5 +1,7 @@
 using Quota.Billing.Access;
 using Quota.Billing.Diagnostics;
+using Quota.Billing.Ingest;
+using Quota.Shared.ControlPlane;
 
 namespace Quota.Billing.Customers;
 
@@ -9,8 +11,11 @@ internal static class SnapshotEndpoints
     public static void MapSnapshot(this WebApplication app) =>
         app.MapGet("/internal/v1/snapshot", Get).RequireAuthorization(AccessRegistration.Gateways);
 
-    private static async Task<IResult> Get(HttpContext context, SnapshotCache cache, BillingMetrics metrics, CancellationToken cancel)
+    private static async Task<IResult> Get(HttpContext context, SnapshotCache cache, GatewayInstances gateways, BillingMetrics metrics, CancellationToken cancel)
     {
+        // Known before it can count: whoever gathers counters later must not leave it out.
+        if (context.Request.Headers[ControlSnapshot.Gateway].ToString() is { Length: > 0 and <= GatewayInstances.MaxName } instance)
+            await gateways.SeenAsync(instance, null, cancel);
         var entry = await cache.GetAsync(cancel);
         context.Response.Headers.ETag = entry.ETag;
         context.Response.Headers.CacheControl = "no-cache";

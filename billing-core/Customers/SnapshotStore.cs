@@ -14,7 +14,10 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
         var orgs = await connection.QueryAsync<OrgRow>(
-            "select id, external_id, timezone, currency, markup from customers where deleted_at is null order by id");
+            """
+            select c.id, c.external_id, c.timezone, c.currency, c.markup, e.epoch as gathering
+            from customers c left join epochs e on e.customer_id = c.id and e.state = 'gathering' where c.deleted_at is null order by c.id
+            """);
         var limits = (await connection.QueryAsync<Limit>(Limits, new { now })).AsList();
         var seeds = await seedCache.ReadAsync(connection, limits, now);
         return new ControlSnapshot
@@ -22,7 +25,7 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
             Version = "",
             ClockOffsetMs = clockOffsetMs,
             Pepper = pepper,
-            Orgs = [.. orgs.Select(org => new SnapshotOrg(Text(org.Id), org.ExternalId, org.Timezone, org.Currency, org.Markup))],
+            Orgs = [.. orgs.Select(org => new SnapshotOrg(Text(org.Id), org.ExternalId, org.Timezone, org.Currency, org.Markup, org.Gathering))],
             Keys = [.. (await connection.QueryAsync<KeyRow>(Keys, new { now })).Select(ToKey)],
             Limits = [.. limits.Select(limit => ToLimit(limit, seeds[limit.Id]))],
             Prices = await PriceStore.ForGatewaysAsync(connection, now),
@@ -90,7 +93,7 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
 
     private static string Text(Guid id) => id.ToString("N");
 
-    private sealed record OrgRow(Guid Id, string ExternalId, string Timezone, string Currency, decimal Markup);
+    private sealed record OrgRow(Guid Id, string ExternalId, string Timezone, string Currency, decimal Markup, string? Gathering);
 
     private sealed record KeyRow
     {

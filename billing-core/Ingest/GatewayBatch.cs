@@ -12,7 +12,6 @@ namespace Quota.Billing.Ingest;
 internal sealed record GatewayBatch(
     string Instance, DateTimeOffset? Watermark, IReadOnlyList<GatewayEventOutcome> Events, IReadOnlyDictionary<Guid, decimal> Settled, int UnusableSettled)
 {
-    private const int MaxInstance = 64;
     private const int MaxSettled = 2 * IngestOptions.MaxEvents;
 
     /// <summary>
@@ -45,7 +44,7 @@ internal sealed record GatewayBatch(
         }
         json.Read();    // what follows the object is a mistake
         var input = new Input(JsonElement.Parse(head.Append('}').ToString()), validation);
-        var instance = input.RequiredText("instance", MaxInstance);
+        var instance = input.RequiredText("instance", GatewayInstances.MaxName);
         var watermark = input.Time("watermark");
         if (!validation.IsValid)
             return null;

@@ -10,6 +10,9 @@ namespace Quota.Billing.Ingest;
 /// </summary>
 internal sealed class GatewayInstances(NpgsqlDataSource database, TimeProvider clock)
 {
+    /// <summary>The longest name of one.</summary>
+    public const int MaxName = 64;
+
     /// <summary>A gateway ships many batches a second; this often its row is written.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using Quota.Gateway.Forwarding;
+using Quota.Gateway.Limits.Store;
 using Quota.Shared.Hosting;
 
 namespace Quota.Gateway.ControlPlane;
@@ -21,12 +22,19 @@ internal static class ControlPlaneRegistration
         }
         services.AddHttpClient<ControlSnapshotClient>(http =>
         {
-            http.BaseAddress = new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
-            http.Timeout = TimeSpan.FromSeconds(5);
+            OfCore(http, options, TimeSpan.FromSeconds(5));
             http.MaxResponseContentBufferSize = ControlSnapshotClient.MaxBytes;
-            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
         });
+        services.AddHttpClient(nameof(CoreEpochs), http => OfCore(http, options, TimeSpan.FromSeconds(2)));
+        services.AddSingleton<IEpochOrders>(provider => new CoreEpochs(provider.GetRequiredService<IHttpClientFactory>(), provider.GetRequiredService<GatewayIdentity>()));
         return services.AddHostedService<SnapshotRefresher>();
+    }
+
+    private static void OfCore(HttpClient http, ControlPlaneOptions options, TimeSpan timeout)
+    {
+        http.BaseAddress = new Uri(options.Url!.AbsoluteUri.TrimEnd('/') + "/");
+        http.Timeout = timeout;
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
     }
 
     /// <summary>The file's upstreams are in force before the first request.</summary>

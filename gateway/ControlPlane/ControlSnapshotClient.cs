@@ -6,7 +6,7 @@ using Quota.Shared.ControlPlane;
 namespace Quota.Gateway.ControlPlane;
 
 /// <summary>Asks the core for its control snapshot.</summary>
-internal sealed class ControlSnapshotClient(HttpClient http)
+internal sealed class ControlSnapshotClient(HttpClient http, GatewayIdentity identity)
 {
     /// <summary>A snapshot larger than this is refused.</summary>
     public const int MaxBytes = 256 << 20;
@@ -17,6 +17,7 @@ internal sealed class ControlSnapshotClient(HttpClient http)
     public async Task<ControlSnapshot?> FetchAsync(string? knownVersion, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "internal/v1/snapshot");
+        request.Headers.Add(ControlSnapshot.Gateway, identity.Instance);
         if (knownVersion is not null)
             request.Headers.IfNoneMatch.Add(new EntityTagHeaderValue($"\"{knownVersion}\""));
         using var response = await http.SendAsync(request, cancellation);

@@ -4,19 +4,24 @@ using Quota.Shared.Amounts;
 namespace Quota.Gateway.Limits;
 
 /// <summary>
-/// Fills a new epoch from what this gateway knows: settled use as its spool has it, the holds of its running calls, rates full. Right
-/// when it is the only gateway that counts for the org; several gateways and the core rebuild together by the ledger (protocols A9).
+/// Fills a new epoch from what this gateway knows: settled use as its spool has it, the holds of its running calls, rates full. All of it
+/// when it is the only gateway that counts for the org, its part where several do (<see cref="OrgGathering"/>).
 /// </summary>
 internal sealed class CounterRebuild(CounterTally tally, GatewayClock clock)
 {
     /// <summary>Rebuilds an org's counters; they are closed meanwhile.</summary>
     /// <exception cref="StoreClosedException">Calls of an earlier run are still being recovered.</exception>
-    public Task RunAsync(OrgEpoch epoch) => tally.IsWhole
-        ? epoch.RebuildAsync(() => Content(epoch.OrgId))
-        : throw new StoreClosedException("the counters are rebuilt once the calls of an earlier run are recovered");
-
-    private List<StoreOp> Content(string orgId)
+    public Task RunAsync(OrgEpoch epoch)
     {
+        MustBeWhole();
+        return epoch.RebuildAsync(() => Content(epoch.OrgId));
+    }
+
+    /// <summary>What this gateway has counted and holds, to be asked once nothing of the org is begun any more.</summary>
+    /// <exception cref="StoreClosedException">Calls of an earlier run are still being recovered.</exception>
+    public IReadOnlyList<StoreOp> Content(string orgId)
+    {
+        MustBeWhole();
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         var (counters, open) = tally.Of(orgId);
         List<StoreOp> ops = [];
@@ -32,6 +37,12 @@ internal sealed class CounterRebuild(CounterTally tally, GatewayClock clock)
         }
         ops.AddRange(open.Select(hold => new HoldOp(hold, [.. hold.Counters.Select(counter => Quantity(hold, counter))])));
         return ops;
+    }
+
+    private void MustBeWhole()
+    {
+        if (!tally.IsWhole)
+            throw new StoreClosedException("the counters are rebuilt once the calls of an earlier run are recovered");
     }
 
     private static long Quantity(Hold hold, HeldCounter counter) =>

@@ -39,11 +39,13 @@ internal static class LimitsRegistration
             .AddSingleton<ILimiter, RedisLimiter>()
             .AddSingleton<ReleaseQueue>().AddHostedService(provider => provider.GetRequiredService<ReleaseQueue>())
             .AddSingleton<HoldJob>().AddHostedService(provider => provider.GetRequiredService<HoldJob>())
-            .AddHostedService<StoreProbe>().AddSingleton<SeedJob>().AddHostedService(provider => provider.GetRequiredService<SeedJob>()).AddHostedService<FactJob>();
+            .AddHostedService<StoreProbe>().AddSingleton<SeedJob>().AddHostedService(provider => provider.GetRequiredService<SeedJob>()).AddHostedService<FactJob>().AddHostedService<GatheringJob>();
     }
 
     private static StoreEvents Events(IServiceProvider provider) => new(provider.GetRequiredService<ILogger<StoreEvents>>())
     {
+        Content = org => provider.GetRequiredService<CounterRebuild>().Content(org),
+        Orders = provider.GetService<IEpochOrders>(),
         RebuildAsync = epoch => provider.GetRequiredService<CounterRebuild>().RunAsync(epoch),
         GuardFailed = guard => provider.GetRequiredService<GatewayMetrics>().GuardFailed(guard),
     };

@@ -20,6 +20,9 @@ internal static partial class Log
     [LoggerMessage(1006, LogLevel.Warning, "The counters of org {OrgId} were rebuilt from this gateway's own calls: {Entries} counters and holds")]
     public static partial void CountersRebuilt(this ILogger log, string orgId, int entries);
 
+    [LoggerMessage(1015, LogLevel.Warning, "The counters of org {OrgId} are put together anew, generation {Generation}: {Entries} counters and holds of this gateway, {Gateways} gateways")]
+    public static partial void CountersGathered(this ILogger log, string orgId, long generation, int entries, int gateways);
+
     [LoggerMessage(1007, LogLevel.Warning, "The counters of org {OrgId} cannot be opened yet ({Problem}: {Message})")]
     public static partial void NotReopened(this ILogger log, string orgId, string problem, string message);
 

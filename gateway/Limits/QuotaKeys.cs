@@ -3,11 +3,14 @@ namespace Quota.Gateway.Limits;
 /// <summary>
 /// The only file that spells Redis keys. All keys of an org share the hash tag <c>{org id}</c>, so that one script call works on
 /// Redis Cluster; the org's id is 32 hex digits, never a name, and text that users chose enters a key only as a 128-bit hash. All but
-/// the epoch hash and the facts carry the epoch, so that a new epoch begins with nothing of the old.
+/// the epoch hash, the gathering and the facts carry the epoch, so that a new epoch begins with nothing of the old.
 /// </summary>
 internal static class QuotaKeys
 {
     public static string Epoch(string orgId) => $"q:{{{orgId}}}:e";
+
+    /// <summary>How far the gathering of counters is; of no epoch, since it outlives them.</summary>
+    public static string Gathering(string orgId) => $"q:{{{orgId}}}:g";
 
     /// <summary>What the core is to be told.</summary>
     public static string Facts(string orgId) => $"q:{{{orgId}}}:out";

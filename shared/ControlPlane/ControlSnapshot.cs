@@ -10,6 +10,9 @@ namespace Quota.Shared.ControlPlane;
 /// </summary>
 public sealed record ControlSnapshot
 {
+    /// <summary>The header in which a gateway says who it is.</summary>
+    public const string Gateway = "x-quota-gateway";
+
     /// <summary>Changes whenever anything else here does; the ETag.</summary>
     public required string Version { get; init; }
 
@@ -34,7 +37,8 @@ public sealed record ControlSnapshot
 
 /// <summary>A paying organisation. <paramref name="Id"/> is 32 lower-case hex digits, never reused; <paramref name="Code"/> its external id.</summary>
 /// <param name="Markup">What the org pays is the price times this; see <see cref="Pricing.Markup"/>.</param>
-public sealed record SnapshotOrg(string Id, string Code, string Timezone, string Currency, decimal Markup = 1);
+/// <param name="Gathering">The epoch that its counters are gathered into now, by every gateway (<see cref="EpochOrder"/>); else absent. A hint: the core says what to do.</param>
+public sealed record SnapshotOrg(string Id, string Code, string Timezone, string Currency, decimal Markup = 1, string? Gathering = null);
 
 /// <summary>An API key that works now. Revoked keys are simply absent.</summary>
 public sealed record SnapshotKey

@@ -24,7 +24,7 @@
 --                             forgotten mutations that it had acknowledged. Nothing was done (protocols A8).
 
 local e = redis.call('HMGET', KEYS[1], 'id', 'run', 'state', 'n:' .. instance)
-if e[1] ~= ARGV[1] or (e[3] ~= 'open' and e[3] ~= 'building ' .. instance) then return { 'suspect epoch' } end
+if e[1] ~= ARGV[1] or (e[3] ~= 'open' and e[3] ~= 'gathering' and e[3] ~= 'building ' .. instance) then return { 'suspect epoch' } end
 if (tonumber(e[4]) or 0) < call[1] then return { 'suspect lost' } end
 if call[3] == 1 and e[2] and not string.find(redis.call('INFO', 'server'), e[2], 1, true) then return { 'suspect run' } end
 
@@ -57,9 +57,15 @@ end
 
 local reply = { '' }
 for i = 1, call[11] do
-  local op = ops[arg()]
+  local name = arg()
+  if i == 1 and e[3] == 'gathering' and name ~= 'part' then return { 'suspect epoch' } end
+  local op = ops[name]
   numbers, q = unpacked(arg()), 0
   reply[i + 1] = op()
+  if is_repeat then
+    for j = i + 1, call[11] do reply[j + 1] = 'put' end
+    break
+  end
 end
 tell_all()
 write_counters()

@@ -49,6 +49,7 @@ local offset = call[2]
 local at = real + offset                       -- what chooses windows; deadlines stay on `real`
 local outlives, receipts, lifetime, reaped_kept = call[4], call[5], call[6], call[7]
 local instance = ARGV[2]
+local is_repeat = false                        -- what this call puts was put before (see put.lua)
 local numbers, p = call, 3                     -- p: the last argument that was read
 
 local function arg()

@@ -1,15 +1,18 @@
 -- epoch.lua: opens an org's counters, and finds out whether they are the ones that this gateway knew.
 --
--- KEYS  1 epoch hash: id, run (the server's run id when it was opened or last confirmed), state (open, or building and by whom),
+-- KEYS  1 epoch hash: id, run (the server's run id when it was opened or last confirmed), state (open, building and by whom, or gathering, see gather.lua),
 --         n:<instance> (mutations each gateway made), v:<instance> (the run id under which it last found all of its own)
 -- ARGV  1 what to do: open · adopt · build · ready     2 gateway instance     3 epoch id: the one known ('' = none), or the new one to build
---       4 mutations this gateway knows to be stored     5 for build: the epoch that was there when it was decided ('' = none)
+--       4 mutations this gateway knows to be stored     5 for build: the epoch that was there when it was decided ('' = none);
+--         for open: what becomes of a store that has none: '' = one is made, `ask` = nothing, else the id of the one to make
 -- reply {result, epoch id, run id, this gateway's mutations, number of other gateways}
 --   open    'open'     it is the known epoch (or the first this gateway hears of: adopted, or made when there was none)
 --           'joined'   others count here already: asked again, it is open, but not before they had time to notice
 --           'waits'    the server was restarted; this gateway found all of its mutations, others have still to say so
 --           'lost'     the known epoch is not there, or mutations are missing: it must be rebuilt
 --           'building' another gateway rebuilds it
+--           'gathering' all gateways put together what they know
+--           'none'     there is none, and none is made
 --   adopt   'open'     a person has decided that the counters are right as they are: gateways that have not confirmed the server are
 --                      forgotten; 'lost' when there is no epoch
 --   build   'building' a new epoch, closed to everybody; 'lost' when somebody else has opened another meanwhile
@@ -37,6 +40,7 @@ local function answer(result)
 end
 
 if ARGV[1] == 'build' then
+  if redis.call('HGET', KEYS[1], 'state') == 'gathering' then return answer('lost') end
   if (redis.call('HGET', KEYS[1], 'id') or '') ~= ARGV[5] then return answer('lost') end
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'id', ARGV[3], 'run', run, 'state', 'building ' .. ARGV[2], mine, '0', seen, run)
@@ -51,7 +55,7 @@ if ARGV[1] == 'ready' then
 end
 
 if ARGV[1] == 'adopt' then
-  if not e[1] then return answer('lost') end
+  if not e[1] or e[3] == 'gathering' then return answer('lost') end
   local names = redis.call('HKEYS', KEYS[1])
   for _, name in ipairs(names) do
     local other = string.match(name, '^n:(.+)$')
@@ -63,10 +67,12 @@ end
 
 if not e[1] then
   if ARGV[3] ~= '' then return answer('lost') end
-  local id = string.sub(redis.sha1hex(ARGV[2] .. run .. table.concat(redis.call('TIME'))), 1, 16)
+  if ARGV[5] == 'ask' then return answer('none') end
+  local id = ARGV[5] ~= '' and ARGV[5] or string.sub(redis.sha1hex(ARGV[2] .. run .. table.concat(redis.call('TIME'))), 1, 16)
   redis.call('HSET', KEYS[1], 'id', id, 'run', run, 'state', 'open', mine, '0', seen, run)
   return answer('open')
 end
+if e[3] == 'gathering' then return answer('gathering') end
 if e[3] ~= 'open' and e[3] ~= 'building ' .. ARGV[2] then return answer('building') end
 if e[3] ~= 'open' then return answer('lost') end   -- this gateway was stopped while it rebuilt: once more
 if ARGV[3] ~= '' and (ARGV[3] ~= e[1] or (tonumber(e[4]) or 0) < tonumber(ARGV[4])) then return answer('lost') end

@@ -1,9 +1,12 @@
--- put: what a counter starts from. Four ways, all absolute and safe to resend:
+-- put: what a counter starts from, in four ways. In a new epoch what several gateways put adds up, each part of it once:
+--   part      comes first in a call that puts a part; one that was put before is not put again
 --   seed      use counted elsewhere, written only over a smaller version (protocols A7)
---   counter   settled use, when counters are rebuilt into a new epoch
+--   counter   adds settled use
 --   full      a rate's whole burst, when it is rebuilt
 --   hold      a live request's hold, re-created unconditionally in a new epoch
 --
+-- part takes     number of the part, the gathering hash's position in KEYS (see gather.lua)
+--      reply     put · 'repeat', and then nothing of this call is done
 -- seed takes     counter's position in KEYS, units, version, ms at which its key expires on Redis's clock (infinite: never)
 --      reply     seeded · older
 -- counter takes  counter's position in KEYS, whole units, billionths, ms at which its key expires
@@ -13,6 +16,14 @@
 -- hold takes     request id, kinds; its hold's position in KEYS, the set that is its counters, at (ms), then two per counter: quantity, ms at
 --                which its key expires
 --      reply     held · the state that this id already has
+
+function ops.part()
+  local number, key = num(), KEYS[num()]
+  is_repeat = redis.call('HGET', key, 'p:' .. instance) ~= text(number)
+  if is_repeat then return 'repeat' end
+  redis.call('HSET', key, 'p:' .. instance, text(number + 1))
+  return 'put'
+end
 
 function ops.seed()
   local c, units, version, ends = counter(KEYS[num()], 'c'), num(), num(), num()
@@ -25,7 +36,9 @@ end
 
 function ops.counter()
   local c, whole, frac, ends = counter(KEYS[num()], 'c'), num(), num(), num()
-  c.live, c.frac, c.frac_dirty, c.dirty = whole, frac, true, true
+  local carried = c.frac + frac
+  local carry = math.floor(carried / 1000000000)
+  c.live, c.frac, c.frac_dirty, c.dirty = c.live + whole + carry, carried - carry * 1000000000, true, true
   keep_until(c, ends)
   return 'put'
 end

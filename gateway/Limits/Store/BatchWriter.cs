@@ -103,6 +103,8 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
 
     public static RedisValue Id(Guid requestId) => requestId.ToString("N");
 
+    public int GatheringKey() => Add(QuotaKeys.Gathering(orgId));
+
     public int HoldKey(Guid requestId)
     {
         ref var position = ref CollectionsMarshal.GetValueRefOrAddDefault(_holdAt, requestId, out var isKnown);

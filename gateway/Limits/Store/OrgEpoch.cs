@@ -1,4 +1,5 @@
 using System.Text;
+using Quota.Shared.ControlPlane;
 using StackExchange.Redis;
 
 namespace Quota.Gateway.Limits.Store;
@@ -19,6 +20,9 @@ internal sealed class OrgEpoch(
 
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _mending = new(1);
+    private readonly OrgGathering _gathering = new(orgId, connection, options, identity, events);
+    private EpochOrder? _opened;
+    private volatile string? _called;
     private KnownEpoch? _epoch;
     private string? _closed;
     private string _run = "";
@@ -96,6 +100,21 @@ internal sealed class OrgEpoch(
 
     /// <summary>Something about the server has changed: the epoch is looked at again before the next call.</summary>
     public void Suspect(string reason) => Close(reason);
+
+    /// <summary>All gateways put together what they know in this epoch. Told again and again, until the core knows that it is done.</summary>
+    public void Call(string epoch)
+    {
+        if (Id == epoch)
+        {
+            if (_opened is { } order && order.Epoch == epoch)
+                _ = events.Orders?.OpenedAsync(order);
+            return;
+        }
+        if (_called == epoch)
+            return;
+        _called = epoch;
+        Close("the counters are being put together by all gateways");
+    }
 
     /// <summary>Puts the org's counters into a new epoch: nothing but what <paramref name="content"/> says is in it when it opens.</summary>
     /// <param name="content">Asked once the old epoch is closed to everybody, so that what it sees is all there is.</param>
@@ -175,21 +194,24 @@ internal sealed class OrgEpoch(
 
     private async ValueTask<string> FirstOpenAsync()
     {
-        string result;
+        string reason;
         await _mending.WaitAsync();
         try
         {
             if (_epoch is { } other)
                 return other.Id;
-            result = await TryOpenAsync();
+            reason = ReasonOf(await TryOpenAsync());
             if (_epoch is { } opened)
                 return opened.Id;
+        }
+        catch (StoreClosedException problem)
+        {
+            reason = problem.Message;   // tried again in the background: not by every call, one after the other
         }
         finally
         {
             _mending.Release();
         }
-        var reason = ReasonOf(result);
         Close(reason);
         throw new StoreClosedException(reason);
     }
@@ -198,10 +220,27 @@ internal sealed class OrgEpoch(
     private async Task<string> TryOpenAsync()
     {
         var known = book.Read(orgId);
-        var answer = await AskAsync("open", known?.Id ?? "", Math.Max(known?.Acknowledged ?? 0, Acknowledged));
-        HasLost = answer[0] == "lost";
+        var answer = await AskAsync("open", known?.Id ?? "", Math.Max(known?.Acknowledged ?? 0, Acknowledged), events.Orders is null ? "" : "ask");
+        HasLost = answer[0] is "lost" or "gathering" || _called is not null;
+        if (answer[0] == "none")
+            answer = await FirstAsync();
         if (HasLost && known is { IsAlone: true } && answer[4] != "0")
             Keep(known with { IsAlone = false });   // others have gone on without this gateway: what it knows must not replace theirs
+        if (events.Orders is { } core && (_called is not null || answer[0] is "gathering" or "none" || (answer[0] == "lost" && book.Read(orgId) is not { IsAlone: true })))
+        {
+            var called = _called;
+            if (await _gathering.TakePartAsync(core, answer[0] is "lost" or "none", BeginNext) is not var (there, order))
+                Interlocked.CompareExchange(ref _called, null, called);   // over, or never was
+            else if (there[0] != "open")
+                return "gathering";
+            else
+            {
+                Use(there, isAlone: order.Participants.Count == 1);
+                (_opened, _called, HasLost) = (order, null, false);
+                _ = core.OpenedAsync(order);
+                return "open";
+            }
+        }
         if (answer[0] == "joined")
         {
             _joinedAt = clock.GetTimestamp();
@@ -211,6 +250,13 @@ internal sealed class OrgEpoch(
         if (answer[0] == "open")
             Use(answer, isAlone: (known?.IsAlone ?? true) && answer[4] == "0");
         return answer[0];
+    }
+
+    /// <summary>There are no counters yet, and this gateway knows of none: somebody else may, and only the core knows whether there is anybody.</summary>
+    private async Task<string[]> FirstAsync()
+    {
+        var order = await events.Orders!.AskAsync(orgId, lost: false);
+        return order is null or { State: EpochOrder.Fresh } ? await AskAsync("open", "", 0, order?.Epoch ?? "") : ["none", "", "", "0", "0"];
     }
 
     /// <summary>Asks <c>epoch.lua</c>: result, epoch id, run id, this gateway's mutations, number of other gateways.</summary>
@@ -223,6 +269,16 @@ internal sealed class OrgEpoch(
         Keep(epoch);   // before the first call: a store that is emptied later must be noticed after a restart, too
         lock (_gate)
             (_epoch, _closed, _run, _isLoaded, _frequentIsLoaded, _acknowledged) = (epoch, null, answer[2], false, false, epoch.Acknowledged);
+    }
+
+    /// <summary>From here on the epoch before is nothing to this gateway, nor what it had done in it.</summary>
+    private void BeginNext(string epoch)
+    {
+        if (book.Read(orgId)?.Id == epoch)
+            return;
+        Keep(new KnownEpoch(epoch, 0, IsAlone: false));
+        lock (_gate)
+            _acknowledged = 0;
     }
 
     private void Keep(KnownEpoch epoch)
@@ -316,6 +372,7 @@ internal sealed class OrgEpoch(
     {
         "waits" => "the counter store was restarted, and other gateways have yet to confirm that nothing is lost",
         "building" => "the counters are being rebuilt",
+        "gathering" or "none" => "the counters are being put together by all gateways",
         "joined" => "this gateway has just joined others that count here",
         "lost" => "the counter store has lost use that it had acknowledged; rebuild the counters",
         _ => $"the counter store answered '{result}'",

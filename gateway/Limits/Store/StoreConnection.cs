@@ -19,6 +19,8 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
 
     public static readonly StoreScript Epoch = new(["epoch"], "");
 
+    public static readonly StoreScript Gather = new(["gather"], "");
+
     private static readonly ConcurrentDictionary<(string Run, bool IsFrequent), StoreScript> Batches = new();
 
     /// <summary>

@@ -1,3 +1,5 @@
+using Quota.Shared.ControlPlane;
+
 namespace Quota.Gateway.Limits.Store;
 
 /// <summary>What lanes tell the rest of the room. Filled in by those who listen, before the first call.</summary>
@@ -5,6 +7,12 @@ internal sealed class StoreEvents(ILogger<StoreEvents> log)
 {
     /// <summary>Rebuilds an org's counters from what this gateway knows.</summary>
     public Func<OrgEpoch, Task> RebuildAsync { get; set; } = epoch => throw new StoreClosedException($"nothing to rebuild {epoch.OrgId} from");
+
+    /// <summary>What this gateway knows of an org's counters, for a new epoch.</summary>
+    public Func<string, IReadOnlyList<StoreOp>> Content { get; set; } = org => throw new StoreClosedException($"nothing to rebuild {org} from");
+
+    /// <summary>The core's word on epochs; null stand-alone.</summary>
+    public IEpochOrders? Orders { get; set; }
 
     /// <summary>Facts of an org are waiting in the store.</summary>
     public Action<string> Told { get; set; } = _ => { };
@@ -29,6 +37,8 @@ internal sealed class StoreEvents(ILogger<StoreEvents> log)
     }
 
     public void Rebuilt(string orgId, int entries) => log.CountersRebuilt(orgId, entries);
+
+    public void Gathering(string orgId, EpochOrder order, int entries) => log.CountersGathered(orgId, order.Generation, entries, order.Participants.Count);
 
     public void NotReopened(string orgId, Exception problem) => log.NotReopened(orgId, problem.GetType().Name, problem.Message);
 }

@@ -114,7 +114,18 @@ internal sealed class SeedOp(string counterId, long units, long version, long? e
     }
 }
 
-/// <summary>In a new epoch: a counter's settled use.</summary>
+/// <summary>In a new epoch that several gateways fill: what follows in this call is this gateway's part of that number, unless it is there.</summary>
+internal sealed class PartOp(int number) : StoreOp
+{
+    public override void Write(BatchWriter batch)
+    {
+        batch.Begin("part");
+        batch.Number(number);
+        batch.Number(batch.GatheringKey());
+    }
+}
+
+/// <summary>In a new epoch: adds settled use to a counter.</summary>
 internal sealed class CounterOp(string counterId, ExactNanos used, long? endsAtMs) : StoreOp
 {
     public override void Write(BatchWriter batch)

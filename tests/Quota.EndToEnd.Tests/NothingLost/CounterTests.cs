@@ -21,7 +21,15 @@ public sealed class CounterTests(ITestOutputHelper output)
     [InlineData(StoreLoss.Emptied)]
     [InlineData(StoreLoss.Replaced)]
     [InlineData(StoreLoss.RestoredFromAnOldCopy)]
-    public Task A_store_that_lost_its_data_under_load_is_filled_again_though_the_gateway_is_killed_meanwhile(StoreLoss loss) => ProveAsync(gateways: 1, async (product, more) =>
+    public Task A_store_that_lost_its_data_under_load_is_filled_again_though_the_gateway_is_killed_meanwhile(StoreLoss loss) => LoseAsync(gateways: 1, loss);
+
+    [Theory]
+    [InlineData(StoreLoss.Emptied)]
+    [InlineData(StoreLoss.Replaced)]
+    [InlineData(StoreLoss.RestoredFromAnOldCopy)]
+    public Task A_store_that_lost_its_data_under_many_gateways_is_filled_again_by_all_of_them_though_one_is_killed_meanwhile(StoreLoss loss) => LoseAsync(LongForm.Pick(3, 8), loss);
+
+    private Task LoseAsync(int gateways, StoreLoss loss) => ProveAsync(gateways, async (product, more) =>
     {
         var copy = await product.Redis.CopyDataAsync();
         await more();
@@ -32,8 +40,8 @@ public sealed class CounterTests(ITestOutputHelper output)
             _ => product.Redis.StartAgainFromAsync(copy),
         });
         await Task.Delay(30);   // in the middle of what it does about it, as often as not
-        product.Gateways[0].Process.Process.Kill();
-        await product.Gateways[0].StartAgainAsync();
+        product.Gateways[^1].Process.Process.Kill();
+        await product.Gateways[^1].StartAgainAsync();
     });
 
     [Fact]
@@ -67,6 +75,8 @@ public sealed class CounterTests(ITestOutputHelper output)
             await befalls(product, MoreAsync);
             await MoreAsync();
             await product.Org.LimitAsync("bob-output", "acme/research/bob", "output_tokens", "10000000", "month");
+            foreach (var gateway in product.Gateways)
+                await Eventually.TrueAsync("it is known", async () => (await gateway.LimitsAsync()).Any(limit => limit.Code == "bob-output"));
             await MoreAsync();
         }
         finally

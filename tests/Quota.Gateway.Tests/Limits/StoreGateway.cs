@@ -12,7 +12,7 @@ namespace Quota.Gateway.Tests.Limits;
 /// <summary>What a gateway does with the store, without HTTP: reserve, event, settle, its tally and its epoch book.</summary>
 internal sealed class StoreGateway : IAsyncDisposable
 {
-    private readonly string _org;
+    private readonly string _org, _instance;
     private readonly CounterTally _tally;
     private readonly EpochBook _book;
     private readonly IConnectionMultiplexer _connection;
@@ -20,13 +20,13 @@ internal sealed class StoreGateway : IAsyncDisposable
     private readonly LimitCounter[] _plan;
     private long _seq;
 
-    private StoreGateway(IConnectionMultiplexer connection, LimitsOptions options, string org, string instance, StoreGateway? earlier)
+    private StoreGateway(IConnectionMultiplexer connection, LimitsOptions options, string org, string instance, StoreGateway? earlier, IEpochOrders? orders)
     {
         var clock = new GatewayClock(TimeProvider.System);
-        (_org, _connection) = (org, connection);
+        (_org, _instance, _connection) = (org, instance, connection);
         (_tally, _book, _seq) = (earlier?._tally ?? new CounterTally(clock) { IsWhole = true }, earlier?._book ?? new EpochBook(null), earlier?._seq ?? 0);
         _rebuild = new CounterRebuild(_tally, clock);
-        var events = new StoreEvents(NullLogger<StoreEvents>.Instance) { RebuildAsync = epoch => _rebuild.RunAsync(epoch) };
+        var events = new StoreEvents(NullLogger<StoreEvents>.Instance) { RebuildAsync = epoch => _rebuild.RunAsync(epoch), Content = _rebuild.Content, Orders = orders };
         var store = new StoreConnection(connection, options, clock);
         Store = new QuotaStore(store, _book, options, clock, new GatewayIdentity(instance), events);
         Probe = new StoreProbe(store, Store, clock, NullLogger<StoreProbe>.Instance);
@@ -40,13 +40,15 @@ internal sealed class StoreGateway : IAsyncDisposable
 
     public LimitCounter Rate { get; }
 
+    public string? Closed => Store.Epoch(_org).Closed;
+
     public string? Epoch => Store.Epoch(_org).Id;
 
-    public static async Task<StoreGateway> StartAsync(RedisServer redis, string org, string instance, StoreGateway? earlier = null)
+    public static async Task<StoreGateway> StartAsync(RedisServer redis, string org, string instance, StoreGateway? earlier = null, IEpochOrders? orders = null)
     {
         var configuration = new Microsoft.Extensions.Configuration.ConfigurationManager { ["ConnectionStrings:Redis"] = redis.ConnectionString };
         var options = LimitsOptions.Read(new Quota.Shared.Hosting.Settings(configuration, new Quota.Shared.Hosting.SettingsReport())) with { JoinWait = TimeSpan.Zero };
-        var gateway = new StoreGateway(await ConnectionMultiplexer.ConnectAsync(options.Redis), options, org, instance, earlier);
+        var gateway = new StoreGateway(await ConnectionMultiplexer.ConnectAsync(options.Redis), options, org, instance, earlier, orders);
         await gateway.Probe.LookAsync();
         return gateway;
     }
@@ -71,13 +73,18 @@ internal sealed class StoreGateway : IAsyncDisposable
             Counters = [.. hold.Counters.Select(counter => new BeginCounter(counter.Id, counter.Counter.Terms.Meter, counter.Kind, counter.EndsAtMs))],
         };
         _tally.Ended(++_seq, begin, amounts);
-        await Store.SettleAsync(_org, hold.RequestId, [.. hold.Counters.Select(counter => counter.Id)], amounts, "{}"u8.ToArray());
+        await SettleAgainAsync(hold, used);
     }
+
+    public Task SettleAgainAsync(Hold hold, long used) =>
+        Store.SettleAsync(_org, hold.RequestId, [.. hold.Counters.Select(counter => counter.Id)], [new(used, 0), new(1, 0)], "{}"u8.ToArray());
 
     public async Task CallAsync(long quantity, long used) => await EndAsync(await HoldAsync(quantity), used);
 
     /// <summary>Waits until the counters are believed again.</summary>
-    public Task OpenAsync() => Eventually.TrueAsync("the counters are open", async () =>
+    public Task OpenAsync() => Eventually.TrueAsync("the counters are open", IsOpenAsync, detail: () => Store.Epoch(_org).Closed ?? "");
+
+    public async Task<bool> IsOpenAsync()
     {
         try
         {
@@ -88,7 +95,10 @@ internal sealed class StoreGateway : IAsyncDisposable
         {
             return false;
         }
-    });
+    }
+
+    /// <summary>Of a gathering.</summary>
+    public async Task<bool> HasPutAsync() => await _connection.GetDatabase().HashGetAsync(QuotaKeys.Gathering(_org), $"p:{_instance}") == "done";
 
     public Task ClosedAsync(string reason) => Eventually.TrueAsync($"closed: {reason}", async () =>
     {
@@ -104,6 +114,9 @@ internal sealed class StoreGateway : IAsyncDisposable
     });
 
     public Task RebuildAsync() => _rebuild.RunAsync(Store.Epoch(_org));
+
+    /// <summary>As the snapshot does while counters are gathered.</summary>
+    public void Call(string epoch) => Store.Epoch(_org).Call(epoch);
 
     public Task AdoptAsync() => Store.Epoch(_org).AdoptAsync();
 

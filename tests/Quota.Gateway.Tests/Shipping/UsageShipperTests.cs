@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Quota.Gateway.Shipping;
 using Quota.Shared.Usage;
+using Quota.Gateway.Spool;
 using Quota.TestKit;
 
 namespace Quota.Gateway.Tests.Shipping;
