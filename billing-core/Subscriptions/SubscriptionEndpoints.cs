@@ -17,6 +17,7 @@ internal static class SubscriptionEndpoints
         subscriptions.MapGet("{externalId}", Get);
         subscriptions.MapDelete("{externalId}", Terminate);
         app.MapCurrentUsage();
+        app.MapPastUsage();
     }
 
     private static async Task<IResult> Create(JsonBody body, SubscriptionStore store, PlanStore plans, TimeProvider clock)
