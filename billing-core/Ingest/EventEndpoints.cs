@@ -12,6 +12,7 @@ internal static class EventEndpoints
     public static IEndpointConventionBuilder MapEvents(this WebApplication app)
     {
         app.MapGet("/api/v1/events", List);
+        app.MapGet("/api/v1/events/unknown", ListUnknown);
         app.MapGet("/api/v1/events/{transactionId}", Get);
         var posts = app.MapGroup("/api/v1/events");
         posts.MapPost("", Create);
@@ -81,6 +82,12 @@ internal static class EventEndpoints
             return ApiErrors.Unprocessable(validation);
         var (items, total) = await list.PageAsync(filter, paging.Offset, paging.Limit, cancel);
         return Answers.Page("events", items, paging, total);
+    }
+
+    private static async Task<IResult> ListUnknown(Paging paging, UnknownEvents unknown, CancellationToken cancel)
+    {
+        var (items, total) = await unknown.PageAsync(paging.Offset, paging.Limit, cancel);
+        return Answers.Page("unknown_events", items, paging, total);
     }
 
     private static async Task<IResult> Get(string transactionId, EventReader reader) =>

@@ -28,6 +28,7 @@ internal static class IngestRegistration
         services.AddSingleton<ApiEventStore>();
         services.AddSingleton<EventReader>();
         services.AddSingleton<EventList>();
+        services.AddSingleton<UnknownEvents>();
         services.AddSingleton<EventRetention>();
         services.AddSingleton<IDueWork>(provider => provider.GetRequiredService<EventRetention>());
         services.AddHostedService<RetentionJob>();
