@@ -81,6 +81,32 @@ public sealed class RetentionTests : IAsyncLifetime
         await Should.ThrowAsync<EventsGoneException>(() => UnitsAsync("sum_agg", from.AddSeconds(1), Cut));
         await Should.ThrowAsync<EventsGoneException>(() => UnitsAsync("sum_agg", from, Cut, "region"));
         (await UnitsAsync("unique_count_agg", Cut, Month)).ShouldBe(8);
+
+        (await SubscribeAsync(Cut.AddMinutes(-1))).ShouldBe(422).At("error_details.subscription_at.0")!.ShouldContain("were dropped");
+        (await SubscribeAsync(Cut)).ShouldBe(200);
+        (await SubscribeAsync(Cut.AddMinutes(-1))).ShouldBe(200);     // it is there already, and the time is not read
+    }
+
+    [Fact]
+    public async Task Late_events_may_come_while_their_month_goes()
+    {
+        await DropAsync();
+        await _app.RestartAsync();      // the months' partitions come again, and go
+        var (from, sum) = (Cut.AddMonths(-2), await UnitsAsync("sum_agg", Cut.AddMonths(-2), Cut));
+        var senders = Enumerable.Range(0, 3).Select(sender => Task.Run(async () =>
+        {
+            for (var i = 0; i < 15; i++)
+                (await _app.PostAsync("/api/v1/events/batch", new { events = Enumerable.Range(0, 4).Select(n => One($"{sender}-{i}-{n}", from.AddDays(n * 15), 1)).ToArray() })).ShouldBe(200);
+        })).ToArray();
+        do
+        {
+            await RetainAsync();
+        }
+        while (!Task.WhenAll(senders).IsCompleted);
+        await Task.WhenAll(senders);
+        await RetainAsync();
+        (await OldEventsAsync()).ShouldBe(0);
+        (await UnitsAsync("sum_agg", from, Cut)).ShouldBe(sum + 3 * 15 * 4);
     }
 
     [Fact]
@@ -115,8 +141,7 @@ public sealed class RetentionTests : IAsyncLifetime
         switch (reason)
         {
             case "invoice_not_final":
-                await _app.PostAsync("/api/v1/plans", new { plan = new { name = "p", code = "p", interval = "monthly", amount_cents = 0, amount_currency = "USD", pay_in_advance = false } });
-                (await _app.PostAsync("/api/v1/subscriptions", new { subscription = new { external_customer_id = "acme", plan_code = "p", external_id = "sub", subscription_at = since } })).ShouldBe(200);
+                (await SubscribeAsync(since)).ShouldBe(200);
                 break;
             case "metric_reads_all_events":
                 await MetricAsync("unique_count_agg", recurring: true);
@@ -191,6 +216,12 @@ public sealed class RetentionTests : IAsyncLifetime
             billable_metric = new { name = code, code, event_code = "llm.request", aggregation_type = aggregation, recurring, field_name = aggregation == "count_agg" ? null : "input_tokens" },
         });
         return Guid.Parse(made.ShouldBe(200).At("billable_metric.lago_id")!);
+    }
+
+    private async Task<JsonAnswer> SubscribeAsync(DateTimeOffset at)
+    {
+        await _app.PostAsync("/api/v1/plans", new { plan = new { name = "p", code = "p", interval = "monthly", amount_cents = 0, amount_currency = "USD", pay_in_advance = false } });
+        return await _app.PostAsync("/api/v1/subscriptions", new { subscription = new { external_customer_id = "acme", plan_code = "p", external_id = "sub", subscription_at = at } });
     }
 
     private async Task WantAsync(Guid metric, params string[] keys)
