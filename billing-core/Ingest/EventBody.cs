@@ -7,9 +7,9 @@ using Quota.Billing.Http;
 namespace Quota.Billing.Ingest;
 
 /// <summary>
-/// The body of the routes that take events: Lago's shapes, or CloudEvents 1.0 in their JSON format. Of a CloudEvent, <c>id</c> is the transaction
-/// id, <c>type</c> the code, <c>subject</c> the subscription, <c>time</c> the timestamp and <c>data</c>, an object, the properties; mistakes are named in Lago's
-/// words.
+/// The body of the routes that take events: Lago's shapes, or CloudEvents 1.0 in their JSON format. Of a CloudEvent, <c>id</c> is the
+/// transaction id, <c>type</c> the code, <c>subject</c> the subscription, <c>time</c> the timestamp and <c>data</c>, an object, the
+/// properties; mistakes are named in Lago's words.
 /// </summary>
 internal sealed partial class EventBody(JsonElement root, bool isCloudEvent)
 {
@@ -38,7 +38,8 @@ internal sealed partial class EventBody(JsonElement root, bool isCloudEvent)
 
     public static async ValueTask<EventBody?> BindAsync(HttpContext context)
     {
-        var type = MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var parsed) ? parsed.MediaType.Value?.ToLowerInvariant() : null;
+        var isTyped = MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var parsed);
+        var type = isTyped ? parsed!.MediaType.Value?.ToLowerInvariant() : null;
         if (type is not (One or Batch))
             return new EventBody(await JsonBody.ReadAsync(context, JsonBody.Strict), isCloudEvent: false);
         var isBatch = context.Request.Path.Value!.EndsWith("/batch", StringComparison.OrdinalIgnoreCase);
@@ -47,13 +48,16 @@ internal sealed partial class EventBody(JsonElement root, bool isCloudEvent)
         return new EventBody(await JsonBody.ReadAsync(context, JsonBody.Strict, isBatch ? JsonValueKind.Array : JsonValueKind.Object), isCloudEvent: true);
     }
 
+    private static readonly (string Theirs, string Ours)[] Words =
+        [("id", "transaction_id"), ("type", "code"), ("subject", "external_subscription_id"), ("data", "properties")];
+
     private static JsonElement InLagosWords(JsonElement sent)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            foreach (var (theirs, ours) in new[] { ("id", "transaction_id"), ("type", "code"), ("subject", "external_subscription_id"), ("data", "properties") })
+            foreach (var (theirs, ours) in Words)
             {
                 if (!sent.TryGetProperty(theirs, out var value))
                     continue;

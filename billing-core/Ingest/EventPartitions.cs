@@ -74,7 +74,8 @@ internal sealed class EventPartitions(NpgsqlDataSource database, TimeProvider cl
             await transaction.CommitAsync(cancel);
             Log.PartitionDropped(log, name);
         }
-        await connection.ExecuteAsync(new CommandDefinition("delete from usage_events_other where at < @before", new { before }, commandTimeout: 0, cancellationToken: cancel));
+        await connection.ExecuteAsync(new CommandDefinition(
+            "delete from usage_events_other where at < @before", new { before }, commandTimeout: 0, cancellationToken: cancel));
     }
 
     private static string Bound(bool byId, DateTimeOffset month) =>

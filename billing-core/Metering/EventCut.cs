@@ -14,11 +14,13 @@ internal static class EventCut
         connection.ExecuteScalarAsync<DateTimeOffset?>(new CommandDefinition($"select {Sql}", cancellationToken: cancel));
 
     /// <summary>The latest one and when it was made; null when no event was ever dropped.</summary>
-    public static Task<EventCutRow?> LastAsync(NpgsqlConnection connection, CancellationToken cancel) => connection.QueryFirstOrDefaultAsync<EventCutRow>(
-        new CommandDefinition("select before, made_at from event_cuts order by before desc limit 1", cancellationToken: cancel));
+    public static Task<EventCutRow?> LastAsync(NpgsqlConnection connection, CancellationToken cancel) =>
+        connection.QueryFirstOrDefaultAsync<EventCutRow>(new CommandDefinition(
+            "select before, made_at from event_cuts order by before desc limit 1", cancellationToken: cancel));
 
-    public static Task<bool> HasEventsAsync(NpgsqlConnection connection, DateTimeOffset from, DateTimeOffset to, CancellationToken cancel) => connection.ExecuteScalarAsync<bool>(
-        new CommandDefinition("select exists (select from usage_events where at >= @from and at < @to)", new { from, to }, commandTimeout: 0, cancellationToken: cancel));
+    public static Task<bool> HasEventsAsync(NpgsqlConnection connection, DateTimeOffset from, DateTimeOffset to, CancellationToken cancel) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from usage_events where at >= @from and at < @to)", new { from, to }, commandTimeout: 0, cancellationToken: cancel));
 
     /// <summary>Before the first event goes: who reads must not take what is left for all.</summary>
     public static Task MakeAsync(NpgsqlConnection connection, DateTimeOffset before, DateTimeOffset now) => connection.ExecuteAsync(

@@ -40,7 +40,8 @@ internal static class CurrentUsageEndpoints
             var usage = await builder.RateChargesAsync(connection, subscription, period, cancel);
             var subject = new MeterSubject(subscription.ExternalId, subscription.CustomerId);
             var lines = await groups.ReadAsync(connection, usage, subject, period, keys, cancel);
-            return Answers.One("customer_usage", UsageAnswer.Of(period, subscription.Calendar().DayOf(period.To), invoiceId: null, subscription.PlanAmountCurrency, lines));
+            var issuingDate = subscription.Calendar().DayOf(period.To);
+            return Answers.One("customer_usage", UsageAnswer.Of(period, issuingDate, invoiceId: null, subscription.PlanAmountCurrency, lines));
         }
         catch (OverflowException)
         {

@@ -43,8 +43,12 @@ internal static class SubscriptionEndpoints
         if (plan.AmountCurrency != customer.Currency)
             return ApiErrors.Unprocessable("currency", "currencies_does_not_match");
 
-        if (await store.EventCutAsync() is { } cut && startsAt < cut && await store.FindAsync(externalId) is not { Status: SubscriptionStatus.Pending or SubscriptionStatus.Active })
-            return ApiErrors.Unprocessable("subscription_at", $"events before {JsonFormats.Text(cut)} were dropped and cannot be billed any more; start then or later");
+        if (await store.EventCutAsync() is { } cut && startsAt < cut
+            && await store.FindAsync(externalId) is not { Status: SubscriptionStatus.Pending or SubscriptionStatus.Active })
+        {
+            return ApiErrors.Unprocessable("subscription_at",
+                $"events before {JsonFormats.Text(cut)} were dropped and cannot be billed any more; start then or later");
+        }
 
         var subscription = Make(now, customer, plan, externalId, name, billingTime, startsAt);
         if (await store.AddAsync(subscription))

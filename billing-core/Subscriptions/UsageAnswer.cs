@@ -7,7 +7,9 @@ namespace Quota.Billing.Subscriptions;
 internal static class UsageAnswer
 {
     /// <param name="invoiceId">Null while the period runs.</param>
-    public static object Of(BillingPeriod period, DateOnly issuingDate, Guid? invoiceId, string currency, IReadOnlyList<(RatedCharge Charge, IReadOnlyList<UsageGroup> Groups)> usage)
+    public static object Of(
+        BillingPeriod period, DateOnly issuingDate, Guid? invoiceId, string currency,
+        IReadOnlyList<(RatedCharge Charge, IReadOnlyList<UsageGroup> Groups)> usage)
     {
         var amount = usage.Sum(line => line.Charge.AmountCents);
         return new

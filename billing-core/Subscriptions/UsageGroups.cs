@@ -29,7 +29,8 @@ internal sealed class UsageGroups(MeterQuery meter)
     /// <summary>Each charge with its groups.</summary>
     /// <exception cref="EventsGoneException">The events of the period were dropped, and no rollup has these keys.</exception>
     public async Task<IReadOnlyList<(RatedCharge Charge, IReadOnlyList<UsageGroup> Groups)>> ReadAsync(
-        NpgsqlConnection connection, IReadOnlyList<RatedCharge> usage, MeterSubject subject, BillingPeriod period, IReadOnlyList<string> keys, CancellationToken cancel)
+        NpgsqlConnection connection, IReadOnlyList<RatedCharge> usage, MeterSubject subject, BillingPeriod period,
+        IReadOnlyList<string> keys, CancellationToken cancel)
     {
         var lines = new List<(RatedCharge, IReadOnlyList<UsageGroup>)>();
         foreach (var charge in usage)

@@ -69,7 +69,8 @@ internal sealed class EventRetention(
             {
                 var first = reason.MinBy(need => (need.Since, need.Subject))!;
                 before = first.Since < before ? EventPartitions.MonthOf(first.Since) : before;
-                await FindingStore.AddAsync(connection, FindingKind.RetentionWaits, first.Reason, new { first.Since, First = first.Subject, Count = reason.Count() }, now);
+                var detail = new { first.Since, First = first.Subject, Count = reason.Count() };
+                await FindingStore.AddAsync(connection, FindingKind.RetentionWaits, first.Reason, detail, now);
             }
         }
         return before;
