@@ -9,6 +9,10 @@ internal sealed record MetricFilter(string Key, IReadOnlyList<string> Values)
     private const int MaxFilters = 20;
     private const int MaxValues = 500;
 
+    /// <summary>The properties of stored filters.</summary>
+    public static IEnumerable<string> Keys(JsonElement filters) =>
+        filters.ValueKind == JsonValueKind.Array ? filters.EnumerateArray().Select(filter => filter.GetProperty("key").GetString()!) : [];
+
     /// <summary>Reads <c>filters: [{key, values: […]}]</c> as they are stored and shown; an empty list when absent.</summary>
     public static JsonElement ReadAll(Input input)
     {

@@ -31,8 +31,8 @@ internal sealed class MetricStore(NpgsqlDataSource database, Aggregations aggreg
                 @RoundingFunction, @RoundingPrecision, @Filters, @CreatedAt)
             on conflict (code) do nothing
             """, metric) == 1;
-        if (isNew && aggregations[metric.AggregationType].UnitsOf(default) is not null)
-            await RollupCatalog.WantAsync(connection, metric.Id, [], metric.CreatedAt);
+        if (isNew)
+            await WantAsync(connection, metric);
         await transaction.CommitAsync();
         return isNew;
     }
@@ -66,9 +66,21 @@ internal sealed class MetricStore(NpgsqlDataSource database, Aggregations aggreg
     public async Task<bool> ChangeAsync(Metric metric)
     {
         await using var connection = await database.OpenConnectionAsync();
-        return await connection.ExecuteAsync(
+        await using var transaction = await connection.BeginTransactionAsync();
+        var isThere = await connection.ExecuteAsync(
             "update billable_metrics set name = @Name, description = @Description, filters = @Filters where id = @Id",
             new { metric.Id, metric.Name, metric.Description, metric.Filters }) == 1;
+        if (isThere)
+            await WantAsync(connection, metric);
+        await transaction.CommitAsync();
+        return isThere;
+    }
+
+    /// <summary>A rollup by what the metric may be filtered by answers by any of it; made now, because nobody should wait for one when asking.</summary>
+    private async Task WantAsync(NpgsqlConnection connection, Metric metric)
+    {
+        if (aggregations[metric.AggregationType].UnitsOf(default) is not null)
+            await RollupCatalog.WantAsync(connection, metric.Id, [.. MetricFilter.Keys(metric.Filters).Take(RollupDims.MostKeys)], clock.GetUtcNow());
     }
 
     /// <summary>False when a plan charges by it.</summary>

@@ -1,3 +1,5 @@
+using Quota.Billing.Ingest;
+
 namespace Quota.Billing.Customers;
 
 /// <summary>The door of this room: who pays and who calls, their keys, limits and prices, and the snapshot of it that gateways pull.</summary>
@@ -16,6 +18,7 @@ internal static class CustomersRegistration
         services.AddSingleton<SeedCache>();
         services.AddSingleton<SnapshotStore>();
         services.AddSingleton<SnapshotCache>();
+        services.AddSingleton<IEventsNeeded, EventsForLimits>();
     }
 
     public static void MapCustomers(this WebApplication app)

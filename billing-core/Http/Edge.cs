@@ -1,4 +1,5 @@
 using Npgsql;
+using Quota.Billing.Metering;
 
 namespace Quota.Billing.Http;
 
@@ -49,6 +50,8 @@ internal sealed class Edge(RequestDelegate next, ILogger<Edge> log)
             case NpgsqlException { IsTransient: true }:
                 Log.DatabaseAway(log, context.Request.Path, error);
                 return ApiErrors.Busy(StatusCodes.Status503ServiceUnavailable, RetryAfter, "database_unavailable");
+            case EventsGoneException gone:
+                return ApiErrors.Of(StatusCodes.Status410Gone, "events_gone", new Dictionary<string, string[]> { ["period"] = [gone.Message] });
             default:
                 Log.Failed(log, context.Request.Method, context.Request.Path, error);
                 return ApiErrors.Of(StatusCodes.Status500InternalServerError);

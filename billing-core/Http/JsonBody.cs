@@ -8,7 +8,7 @@ namespace Quota.Billing.Http;
 /// </summary>
 internal sealed class JsonBody(JsonElement root)
 {
-    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
+    public static readonly JsonDocumentOptions Strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
 
     /// <summary>The body's own fields.</summary>
     public Input Input { get; } = new(root, new Validation());
@@ -22,14 +22,15 @@ internal sealed class JsonBody(JsonElement root)
     public static async ValueTask<JsonBody?> BindAsync(HttpContext context) => new(await ReadAsync(context, Strict));
 
     /// <summary>Reads the body; the document lives as long as the request.</summary>
-    /// <exception cref="BadHttpRequestException">No JSON object.</exception>
-    public static async Task<JsonElement> ReadAsync(HttpContext context, JsonDocumentOptions options)
+    /// <param name="kind">Object or Array.</param>
+    /// <exception cref="BadHttpRequestException">No JSON of this kind.</exception>
+    public static async Task<JsonElement> ReadAsync(HttpContext context, JsonDocumentOptions options, JsonValueKind kind = JsonValueKind.Object)
     {
         try
         {
             var document = await JsonDocument.ParseAsync(context.Request.Body, options, context.RequestAborted);
             context.Response.RegisterForDispose(document);
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
+            if (document.RootElement.ValueKind == kind)
                 return document.RootElement;
         }
         // InvalidDataException: a broken gzip stream. InvalidOperationException: a property name with half a surrogate pair.
@@ -37,6 +38,6 @@ internal sealed class JsonBody(JsonElement root)
         {
             throw new BadHttpRequestException($"the body is not usable JSON: {error.Message}", error);
         }
-        throw new BadHttpRequestException("the body must be a JSON object");
+        throw new BadHttpRequestException($"the body must be a JSON {(kind == JsonValueKind.Array ? "array" : "object")}");
     }
 }

@@ -6,12 +6,13 @@ using Quota.Shared.Usage;
 
 namespace Quota.Billing.Ingest;
 
-/// <summary><c>/api/v1/events</c> in Lago's shapes. Sending an event again is refused there: its id is taken.</summary>
+/// <summary><c>/api/v1/events</c> in Lago's shapes; CloudEvents are taken too (<see cref="EventBody"/>). Sending an event again is refused there: its id is taken.</summary>
 internal static class EventEndpoints
 {
     public static IEndpointConventionBuilder MapEvents(this WebApplication app)
     {
         app.MapGet("/api/v1/events", List);
+        app.MapGet("/api/v1/events/unknown", ListUnknown);
         app.MapGet("/api/v1/events/{transactionId}", Get);
         var posts = app.MapGroup("/api/v1/events");
         posts.MapPost("", Create);
@@ -20,10 +21,10 @@ internal static class EventEndpoints
     }
 
     private static async Task<IResult> Create(
-        JsonBody body, ApiEventStore store, EventReader reader, BillingMetrics metrics, TimeProvider clock, CancellationToken cancel)
+        EventBody body, ApiEventStore store, EventReader reader, BillingMetrics metrics, TimeProvider clock, CancellationToken cancel)
     {
-        var input = body.Root("event");
-        var received = ApiEvent.Read(input, clock.GetUtcNow());
+        var input = body.Event;
+        var received = body.Read(input, clock.GetUtcNow());
         if (!input.Validation.IsValid)
             return ApiErrors.Unprocessable(input.Validation);
         var taken = await store.StoreAsync([received], cancel);
@@ -34,15 +35,15 @@ internal static class EventEndpoints
     }
 
     private static async Task<IResult> CreateBatch(
-        JsonBody body, ApiEventStore store, EventReader reader, BillingMetrics metrics, TimeProvider clock, CancellationToken cancel)
+        EventBody body, ApiEventStore store, EventReader reader, BillingMetrics metrics, TimeProvider clock, CancellationToken cancel)
     {
-        if (!body.Input.Raw.TryGetProperty("events", out var list) || list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
+        if (body.Events is not { } list || list.GetArrayLength() == 0)
             return ApiErrors.Unprocessable("events", "no_events");
         if (list.GetArrayLength() > IngestOptions.MaxEvents)
             return ApiErrors.Unprocessable("events", "too_many_events");
 
         var mistakes = new Dictionary<string, object>();
-        var events = Read(list, clock.GetUtcNow(), mistakes);
+        var events = Read(body, list, clock.GetUtcNow(), mistakes);
         if (mistakes.Count > 0)
             return ApiErrors.UnprocessableWith(mistakes);
         foreach (var index in await store.StoreAsync(events, cancel))
@@ -54,7 +55,7 @@ internal static class EventEndpoints
     }
 
     /// <summary>Every event of a batch; the mistakes of each under its position.</summary>
-    private static List<ApiEvent> Read(JsonElement list, DateTimeOffset now, Dictionary<string, object> mistakes)
+    private static List<ApiEvent> Read(EventBody body, JsonElement list, DateTimeOffset now, Dictionary<string, object> mistakes)
     {
         var events = new List<ApiEvent>(list.GetArrayLength());
         foreach (var item in list.EnumerateArray())
@@ -62,7 +63,7 @@ internal static class EventEndpoints
             var input = new Input(item.ValueKind == JsonValueKind.Object ? item : JsonElement.Parse("{}"), new Validation());
             if (item.ValueKind != JsonValueKind.Object)
                 input.Refuse("event", Mistake.Invalid);
-            events.Add(ApiEvent.Read(input, now));
+            events.Add(body.Read(input, now));
             if (!input.Validation.IsValid)
                 mistakes[Position(events.Count - 1)] = input.Validation.Details;
         }
@@ -81,6 +82,12 @@ internal static class EventEndpoints
             return ApiErrors.Unprocessable(validation);
         var (items, total) = await list.PageAsync(filter, paging.Offset, paging.Limit, cancel);
         return Answers.Page("events", items, paging, total);
+    }
+
+    private static async Task<IResult> ListUnknown(Paging paging, UnknownEvents unknown, CancellationToken cancel)
+    {
+        var (items, total) = await unknown.PageAsync(paging.Offset, paging.Limit, cancel);
+        return Answers.Page("unknown_events", items, paging, total);
     }
 
     private static async Task<IResult> Get(string transactionId, EventReader reader) =>

@@ -1,5 +1,6 @@
 using Dapper;
 using Npgsql;
+using Quota.Billing.Metering;
 using Quota.Billing.Metering.Rollups;
 
 namespace Quota.Billing.Ingest;
@@ -22,8 +23,9 @@ internal sealed class EventList(NpgsqlDataSource database)
         var streams = (await connection.QueryAsync<int>("""
             select id from event_streams where (@Subscription::text is null or external_subscription_id = @Subscription) and (@Code::text is null or code = @Code)
             """, filter)).ToArray();
-        var counts = await CountsAsync(connection, streams, filter.From ?? Ever, filter.To ?? Never, cancel);
-        var (from, to, skipped) = PlaceOf(counts, offset, limit, filter.From ?? Ever, filter.To ?? Never);
+        var (since, until) = (await EventCut.ReadAsync(connection, cancel) is { } cut && cut > (filter.From ?? Ever) ? cut : filter.From ?? Ever, filter.To ?? Never);
+        var counts = await CountsAsync(connection, streams, since, until, cancel);
+        var (from, to, skipped) = PlaceOf(counts, offset, limit, since, until);
         var items = await connection.QueryAsync<EventAnswer>(new CommandDefinition($"""
             select {EventReader.Columns} from (
                 select * from usage_events where stream_id = any(@streams) and at >= @from and at < @to order by at desc, id desc offset @skip limit @limit) e
@@ -37,7 +39,7 @@ internal sealed class EventList(NpgsqlDataSource database)
     private static async Task<List<(DateTimeOffset From, DateTimeOffset To, long Events)>> CountsAsync(
         NpgsqlConnection connection, int[] streams, DateTimeOffset from, DateTimeOffset to, CancellationToken cancel)
     {
-        var rollup = await RollupCatalog.FindAsync(connection, null, [], cancel);
+        var rollup = await RollupCatalog.FindAsync(connection, null, [], from, cancel);
         var (first, last) = (RollupGrain.From(from, RollupGrain.Quarter), RollupGrain.StartOf(to, RollupGrain.Quarter));
         if (rollup is null || first >= last)
             return await CountAsync(connection, streams, from, to, cancel);

@@ -53,6 +53,31 @@ internal sealed class EventPartitions(NpgsqlDataSource database, TimeProvider cl
         }
     }
 
+    /// <summary>
+    /// Drops the months that lie before a time, and what the default partition has of them. Their partitions may come again with late events,
+    /// which are in the rollups too; the next call drops them again.
+    /// </summary>
+    public async Task DropAsync(DateTimeOffset before, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var last = NameOf(Events, before);
+        var old = (await connection.QueryAsync<string>(new CommandDefinition("""
+            select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+            where i.inhparent = 'usage_events'::regclass and c.relname ~ '^usage_events_\d{4}_\d\d$' and c.relname collate "C" < @last order by c.relname
+            """, new { last }, cancellationToken: cancel))).AsList();
+        foreach (var name in old)
+        {
+            // Waiting for long would make everybody wait who comes after; the next call tries again.
+            await using var transaction = await connection.BeginTransactionAsync(cancel);
+            await connection.ExecuteAsync(new CommandDefinition(
+                $"select pg_advisory_xact_lock({LockKey}); set local lock_timeout = '3s'; drop table {name}", cancellationToken: cancel));
+            await transaction.CommitAsync(cancel);
+            Log.PartitionDropped(log, name);
+        }
+        await connection.ExecuteAsync(new CommandDefinition(
+            "delete from usage_events_other where at < @before", new { before }, commandTimeout: 0, cancellationToken: cancel));
+    }
+
     private static string Bound(bool byId, DateTimeOffset month) =>
         byId ? $"'{EventTime.FirstId(month)}'" : month.ToString("\\'yyyy-MM-dd 00:00:00+00\\'", CultureInfo.InvariantCulture);
 

@@ -24,12 +24,20 @@ internal sealed class IngestOptions
     /// </summary>
     public bool KeepUsageRaw { get; private set; }
 
+    /// <summary>
+    /// Whole months that events are kept beside the running one; 1 to 1,200, for ever when absent. Older months are dropped once nothing is
+    /// computed from them any more; rollups go on to tell what was used.
+    /// </summary>
+    public int? KeepMonths { get; private set; }
+
     public static IngestOptions Read(IConfiguration settings, SettingsReport report)
     {
         var options = new IngestOptions();
         options.MaxConcurrent = (int)Number(settings, report, "MaxConcurrent", options.MaxConcurrent, 1, 256);
         options.MaxQueued = (int)Number(settings, report, "MaxQueued", options.MaxQueued, 0, 10_000);
         options.MaxBodyBytes = Number(settings, report, "MaxBodyBytes", options.MaxBodyBytes, 1024, 1L << 30);
+        if (settings["Ingest:KeepMonths"] is { Length: > 0 })
+            options.KeepMonths = (int)Number(settings, report, "KeepMonths", 1_200, 1, 1_200);
         if (settings["Ingest:KeepUsageRaw"] is { Length: > 0 } keeps)
         {
             if (bool.TryParse(keeps, out var value))

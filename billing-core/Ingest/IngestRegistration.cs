@@ -1,5 +1,6 @@
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.Metadata;
+using Quota.Billing.Clock;
 using Quota.Billing.Http;
 using Quota.Shared.Hosting;
 
@@ -27,6 +28,10 @@ internal static class IngestRegistration
         services.AddSingleton<ApiEventStore>();
         services.AddSingleton<EventReader>();
         services.AddSingleton<EventList>();
+        services.AddSingleton<UnknownEvents>();
+        services.AddSingleton<EventRetention>();
+        services.AddSingleton<IDueWork>(provider => provider.GetRequiredService<EventRetention>());
+        services.AddHostedService<RetentionJob>();
         services.AddRateLimiter(limiter =>
         {
             limiter.AddPolicy(Policy, _ => RateLimitPartition.GetConcurrencyLimiter(Policy, _ => new ConcurrencyLimiterOptions

@@ -14,4 +14,13 @@ internal static partial class Log
 
     [LoggerMessage(1303, LogLevel.Warning, "Gateway {Instance}: {Count} settled amounts are not usable and were left out")]
     public static partial void SettledUnusable(ILogger logger, string instance, int count);
+
+    [LoggerMessage(1304, LogLevel.Information, "Usage before {Before} is told by rollups alone from now on; its events will be dropped")]
+    public static partial void EventsCut(ILogger logger, DateTimeOffset before);
+
+    [LoggerMessage(1305, LogLevel.Information, "Partition {Name} dropped")]
+    public static partial void PartitionDropped(ILogger logger, string name);
+
+    [LoggerMessage(1306, LogLevel.Warning, "Old events could not be dropped; the next look tries again")]
+    public static partial void RetentionFailed(ILogger logger, Exception error);
 }

@@ -9,14 +9,14 @@ namespace Quota.Billing.Invoicing;
 /// </summary>
 internal sealed class InvoiceStore(NpgsqlDataSource database)
 {
-    private const string Columns = """
+    public const string Columns = """
         invoice.id, invoice.customer_id, invoice.subscription_id, invoice.sequential_id, invoice.number, invoice.invoice_type,
         invoice.status, invoice.payment_status, invoice.currency, invoice.period_from, invoice.period_to,
         invoice.fees_amount_cents, invoice.total_amount_cents, invoice.issuing_date, invoice.payment_due_date,
         invoice.finalize_after, invoice.finalized_at, invoice.created_at
         """;
 
-    private const string FeeColumns = """
+    public const string FeeColumns = """
         id, invoice_id, position, fee_type, charge_id, item_code, item_name, units, events_count, precise_amount, amount_cents,
         currency, from_date, to_date, amount_details
         """;

@@ -1,4 +1,5 @@
 using Quota.Billing.Clock;
+using Quota.Billing.Ingest;
 
 namespace Quota.Billing.Invoicing;
 
@@ -13,5 +14,6 @@ internal static class InvoicingRegistration
         services.AddSingleton<InvoiceRun>();
         services.AddSingleton<IDueWork>(provider => provider.GetRequiredService<InvoiceRun>());
         services.AddHostedService<InvoiceRunJob>();
+        services.AddSingleton<IEventsNeeded, EventsForInvoices>();
     }
 }

@@ -13,13 +13,12 @@ internal sealed record GroupedQuantity(IReadOnlyList<string?> Values, Quantity Q
 /// <summary>From events to quantities: by rollups where they can tell, else from the events themselves. Both give the same, to the last digit.</summary>
 internal sealed class MeterQuery(Aggregations aggregations)
 {
-    private static readonly DateTimeOffset Ever = new(1, 1, 2, 0, 0, 0, TimeSpan.Zero);
-
     /// <summary>The quantity of a period, half-open: <c>from ≤ at &lt; to</c>. Runs inside whatever transaction the connection has open.</summary>
     /// <param name="patience">Seconds that the database may take for each question; Npgsql's 30 when absent.</param>
     /// <exception cref="KeyNotFoundException">Unknown aggregation.</exception>
     /// <exception cref="ArgumentException">The aggregation needs a field and none is given.</exception>
     /// <exception cref="OverflowException">More than 28 digits: no invoice can hold it.</exception>
+    /// <exception cref="EventsGoneException">It begins before the events do that are kept, and rollups cannot tell.</exception>
     public async Task<Quantity> ReadAsync(
         NpgsqlConnection connection, MetricTerms metric, MeterSubject subject, DateTimeOffset from, DateTimeOffset to,
         int? patience = null, CancellationToken cancel = default)
@@ -37,20 +36,25 @@ internal sealed class MeterQuery(Aggregations aggregations)
         var aggregation = aggregations[metric.AggregationType];
         if (aggregation.NeedsField && string.IsNullOrEmpty(metric.FieldName) && string.IsNullOrEmpty(metric.Expression))
             throw new ArgumentException($"{metric.AggregationType} needs a field.", nameof(metric));
-        var streams = await StreamsAsync(connection, metric.EventCode, subject, cancel);
+        var (streams, cut) = await StreamsAsync(connection, metric.EventCode, subject, cancel);
         if (streams.Length == 0 || from >= to)
             return [];
-        var reading = new MeterReading(connection, metric, streams, keys, patience, cancel);
-        var rollup = aggregation.UnitsOf(default) is null ? null : await RollupCatalog.FindAsync(connection, metric.Id, keys, cancel);
-        var found = rollup is not null ? await reading.BySumsAsync(aggregation, rollup, metric.Recurring ? Ever : from, from, to) : await reading.ByEventsAsync(aggregation, from, to);
+        var reading = new MeterReading(connection, metric, streams, keys, cut, patience, cancel);
+        var rollup = aggregation.UnitsOf(default) is null ? null
+            : await RollupCatalog.FindAsync(connection, metric.Id, keys, metric.Recurring ? RollupGrain.Earliest : from, cancel);
+        var found = rollup is not null ? await reading.BySumsAsync(aggregation, rollup, from, to) : await reading.ByEventsAsync(aggregation, from, to);
         return [.. found.Select(group => group with { Quantity = Round(metric, group.Quantity) }).OrderBy(group => string.Join('\u0001', group.Values), StringComparer.Ordinal)];
     }
 
     private static Quantity Round(MetricTerms metric, Quantity quantity) => quantity with { Units = UnitRounding.Apply(metric, quantity.Units) };
 
-    private static async Task<int[]> StreamsAsync(NpgsqlConnection connection, string eventCode, MeterSubject subject, CancellationToken cancel) =>
-        [.. await connection.QueryAsync<int>(new CommandDefinition("""
-            select id from event_streams
+    private static async Task<(int[] Streams, DateTimeOffset? Cut)> StreamsAsync(
+        NpgsqlConnection connection, string eventCode, MeterSubject subject, CancellationToken cancel)
+    {
+        var streams = (await connection.QueryAsync<(int Id, DateTimeOffset? Cut)>(new CommandDefinition($"""
+            select id, {EventCut.Sql} from event_streams
             where external_subscription_id = @ExternalSubscriptionId and code = @eventCode and (customer_id is null or customer_id = @CustomerId)
-            """, new { subject.ExternalSubscriptionId, subject.CustomerId, eventCode }, cancellationToken: cancel))];
+            """, new { subject.ExternalSubscriptionId, subject.CustomerId, eventCode }, cancellationToken: cancel))).AsList();
+        return ([.. streams.Select(stream => stream.Id)], streams.Count == 0 ? null : streams[0].Cut);
+    }
 }

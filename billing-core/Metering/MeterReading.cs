@@ -4,28 +4,30 @@ using Quota.Billing.Metering.Rollups;
 namespace Quota.Billing.Metering;
 
 /// <summary>One question to the events of some streams: by sums of whole quarters of an hour and the events at the edges, or by all events in order.</summary>
+/// <param name="cut">There are no events before it; null: all are there.</param>
 internal sealed class MeterReading(
-    NpgsqlConnection connection, MetricTerms metric, int[] streams, IReadOnlyList<string> keys, int? patience, CancellationToken cancel)
+    NpgsqlConnection connection, MetricTerms metric, int[] streams, IReadOnlyList<string> keys, DateTimeOffset? cut, int? patience, CancellationToken cancel)
 {
     private const string OperationType = "operation_type";
 
     private readonly Measure _measure = new(metric);
     private readonly Dictionary<string, (UsageSums All, long Calls)> _sums = [];
 
-    /// <param name="since">What the units are of: earlier than <paramref name="from"/> when the metric recurs.</param>
-    /// <param name="from">What the count of events is of.</param>
-    public async Task<IEnumerable<GroupedQuantity>> BySumsAsync(IAggregation aggregation, RollupTerms rollup, DateTimeOffset since, DateTimeOffset from, DateTimeOffset to)
+    /// <summary>When the metric recurs, the units are of all time before too, as far back as the rollup goes; what it lacks is a finding since it was built.</summary>
+    public async Task<IEnumerable<GroupedQuantity>> BySumsAsync(IAggregation aggregation, RollupTerms rollup, DateTimeOffset from, DateTimeOffset to)
     {
+        if (rollup.Begins is { } begins && from < begins)
+            throw new EventsGoneException(begins);
         await SumAsync(rollup, from, to, countsCalls: true);
-        if (since < from)
-            await SumAsync(rollup, since, from, countsCalls: false);
+        if (metric.Recurring)
+            await SumAsync(rollup, rollup.Begins ?? RollupGrain.Earliest, from, countsCalls: false);
         return _sums.Select(group => new GroupedQuantity(RollupDims.Read(group.Key), new Quantity(aggregation.UnitsOf(group.Value.All)!.Value, group.Value.Calls)));
     }
 
     public async Task<IEnumerable<GroupedQuantity>> ByEventsAsync(IAggregation aggregation, DateTimeOffset from, DateTimeOffset to)
     {
         var folds = new Dictionary<string, (IEventFold Fold, long Calls)>();
-        var since = metric.Recurring ? DateTimeOffset.MinValue.AddDays(1) : from;
+        var since = !metric.Recurring ? from : IsReadInOrder(aggregation) && cut <= from ? cut.Value : RollupGrain.Earliest;
         await foreach (var (dims, one) in EventsAsync(since, to, ordered: true))
         {
             var (fold, calls) = folds.TryGetValue(dims, out var found) ? found : (aggregation.Start(from, to, metric.Recurring), 0);
@@ -34,6 +36,12 @@ internal sealed class MeterReading(
         }
         return folds.Select(group => new GroupedQuantity(RollupDims.Read(group.Key), new Quantity(group.Value.Fold.Units, group.Value.Calls)));
     }
+
+    /// <summary>
+    /// When it recurs and is read in order, nothing of it was dropped: months in which it has events are kept. It may have been made after
+    /// the cut, and begins there.
+    /// </summary>
+    private static bool IsReadInOrder(IAggregation aggregation) => aggregation.UnitsOf(default) is null;
 
     private async Task SumAsync(RollupTerms rollup, DateTimeOffset from, DateTimeOffset to, bool countsCalls)
     {
@@ -45,7 +53,7 @@ internal sealed class MeterReading(
         }
         await AddEventsAsync(from, first, countsCalls);
         foreach (var (dims, sums) in await RollupStore.ReadAsync(connection, rollup.Id, streams, first, last, patience, cancel))
-            Add(Narrow(rollup, dims), sums, countsCalls);
+            Add(RollupDims.Narrow(dims, rollup.Keys, keys), sums, countsCalls);
         await AddEventsAsync(last, to, countsCalls);
     }
 
@@ -63,19 +71,10 @@ internal sealed class MeterReading(
         _sums[dims] = (all.Plus(sums), calls + (countsCalls ? sums.Calls : 0));
     }
 
-    /// <summary>The values of the keys that are asked for, of those that the rollup has.</summary>
-    private string Narrow(RollupTerms rollup, string dims)
-    {
-        if (keys.Count == 0)
-            return "";
-        if (keys.SequenceEqual(rollup.Keys))
-            return dims;
-        var values = RollupDims.Read(dims);
-        return RollupDims.Write([.. keys.Select(key => values[rollup.Keys.ToList().IndexOf(key)])]);
-    }
-
     private async IAsyncEnumerable<(string Dims, MeteredEvent Event)> EventsAsync(DateTimeOffset from, DateTimeOffset to, bool ordered)
     {
+        if (from < cut)
+            throw new EventsGoneException(cut.Value);
         string[] names = [.. _measure.Names, .. keys, OperationType];
         var picker = new PropertyPicker([.. names.Distinct()]);
         var slots = new PropertyValue[picker.Names.Count];

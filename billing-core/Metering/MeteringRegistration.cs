@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Quota.Billing.Ingest;
 using Quota.Billing.Metering.Rollups;
 
 namespace Quota.Billing.Metering;
@@ -23,6 +24,7 @@ internal static class MeteringRegistration
         services.AddSingleton<RollupBuilder>();
         services.AddSingleton<RollupCheck>();
         services.AddHostedService<RollupJob>();
+        services.AddSingleton<IEventsNeeded, EventsForMetering>();
     }
 
     public static void MapMetering(this WebApplication app) => app.MapRollups();

@@ -17,7 +17,13 @@ internal static class FindingKind
     /// <summary>A rollup's sums were not those of its events.</summary>
     public const string RollupDiffers = "rollup_differs";
 
-    public static readonly IReadOnlyList<string> All = [RollupDiffers];
+    /// <summary>A rollup has nothing of the time before events were dropped, and no other has it by the same keys.</summary>
+    public const string RollupIncomplete = "rollup_incomplete";
+
+    /// <summary>Events that are old enough to be dropped are kept, because something is computed from them.</summary>
+    public const string RetentionWaits = "retention_waits";
+
+    public static readonly IReadOnlyList<string> All = [RollupDiffers, RollupIncomplete, RetentionWaits];
 }
 
 /// <summary>Owns the SQL of <c>findings</c>.</summary>

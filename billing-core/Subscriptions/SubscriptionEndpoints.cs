@@ -17,6 +17,7 @@ internal static class SubscriptionEndpoints
         subscriptions.MapGet("{externalId}", Get);
         subscriptions.MapDelete("{externalId}", Terminate);
         app.MapCurrentUsage();
+        app.MapPastUsage();
     }
 
     private static async Task<IResult> Create(JsonBody body, SubscriptionStore store, PlanStore plans, TimeProvider clock)
@@ -41,6 +42,13 @@ internal static class SubscriptionEndpoints
             return ApiErrors.NotFound("plan");
         if (plan.AmountCurrency != customer.Currency)
             return ApiErrors.Unprocessable("currency", "currencies_does_not_match");
+
+        if (await store.EventCutAsync() is { } cut && startsAt < cut
+            && await store.FindAsync(externalId) is not { Status: SubscriptionStatus.Pending or SubscriptionStatus.Active })
+        {
+            return ApiErrors.Unprocessable("subscription_at",
+                $"events before {JsonFormats.Text(cut)} were dropped and cannot be billed any more; start then or later");
+        }
 
         var subscription = Make(now, customer, plan, externalId, name, billingTime, startsAt);
         if (await store.AddAsync(subscription))

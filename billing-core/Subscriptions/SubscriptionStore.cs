@@ -1,6 +1,7 @@
 using Dapper;
 using Npgsql;
 using Quota.Billing.Invoicing;
+using Quota.Billing.Metering;
 
 namespace Quota.Billing.Subscriptions;
 
@@ -60,6 +61,13 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
             order by terminated_at desc
             limit 1
             """, new { externalId });
+    }
+
+    /// <summary>Before which no usage can be billed any more; null when all events are there.</summary>
+    public async Task<DateTimeOffset?> EventCutAsync()
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return await EventCut.ReadAsync(connection, CancellationToken.None);
     }
 
     /// <summary>The customer who may subscribe; null when there is none.</summary>

@@ -8,6 +8,7 @@ internal static class SubscriptionsRegistration
     public static void AddSubscriptions(this IServiceCollection services)
     {
         services.AddSingleton<SubscriptionStore>();
+        services.AddSingleton<UsageGroups>();
         services.AddSingleton<SubscriptionStartJob>();
         services.AddSingleton<IDueWork>(provider => provider.GetRequiredService<SubscriptionStartJob>());
     }

@@ -89,7 +89,13 @@ public sealed class BillingApp : IAsyncDisposable
         return [.. all.Where(pair => pair.Value is not null).Select(pair => $"--{pair.Key}={pair.Value}")];
     }
 
-    public async ValueTask DisposeAsync() => await StopAsync();
+    /// <summary>Connections of tests that are over would be kept for minutes, and the server has a hundred or so.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        NpgsqlConnection.ClearPool(connection);
+    }
 
     private async Task StartAgainAsync()
     {

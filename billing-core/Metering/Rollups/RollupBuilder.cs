@@ -1,5 +1,6 @@
 using Dapper;
 using Npgsql;
+using Quota.Billing.Reconciliation;
 
 namespace Quota.Billing.Metering.Rollups;
 
@@ -23,6 +24,12 @@ internal sealed class RollupBuilder(NpgsqlDataSource database, TimeProvider cloc
     /// <summary>Who reads a rollup has chosen it moments before, so its rows stay for a while when it is replaced.</summary>
     private static readonly TimeSpan Afterlife = TimeSpan.FromMinutes(10);
 
+    /// <summary>Waits until none builds, and keeps builders from it until <see cref="UnlockAsync"/> or the connection's end.</summary>
+    public static Task LockAsync(NpgsqlConnection guard, CancellationToken cancel) =>
+        guard.ExecuteAsync(new CommandDefinition($"select pg_advisory_lock({LockKey})", commandTimeout: 0, cancellationToken: cancel));
+
+    public static Task UnlockAsync(NpgsqlConnection guard) => guard.ExecuteAsync($"select pg_advisory_unlock({LockKey})");
+
     /// <summary>Builds all that is wanted. False when another process does.</summary>
     public async Task<bool> BuildWantedAsync(CancellationToken cancel)
     {
@@ -40,7 +47,7 @@ internal sealed class RollupBuilder(NpgsqlDataSource database, TimeProvider cloc
         }
         finally
         {
-            await guard.ExecuteAsync($"select pg_advisory_unlock({LockKey})");
+            await UnlockAsync(guard);
         }
     }
 
@@ -65,14 +72,35 @@ internal sealed class RollupBuilder(NpgsqlDataSource database, TimeProvider cloc
         var rollup = await BeginAsync(wanted, reading, cancel);
         var started = clock.GetTimestamp();
         await using var transaction = await writing.BeginTransactionAsync(cancel);
-        var events = await AddAllAsync(rollup, reading, writing, cancel);
-        await writing.ExecuteAsync(new CommandDefinition("""
-            update rollups set state = 'retired', since = @now where id <> @Id and metric_id is not distinct from @metricId and state = 'ready'
-                and (keys <@ @keys or metric_id is null);
-            update rollups set state = 'ready', since = @now where id = @Id and state = 'building';
-            """, new { rollup.Id, metricId = rollup.Metric?.Id, keys = rollup.Keys.ToArray(), now = clock.GetUtcNow() }, cancellationToken: cancel));
+        var cut = await EventCut.ReadAsync(reading, cancel);
+        var past = cut is { } before ? await RollupPast.FindAsync(reading, rollup, before, cancel) : new RollupPast(null, null, default);
+        var deltas = new RollupDeltas(new RollupSet(0, [rollup]));
+        await foreach (var (key, sums) in past.ReadAsync(reading, rollup, cancel))
+        {
+            deltas.Add(key, sums);
+            await WriteAsync(deltas, MostRows, writing, cancel);
+        }
+        var events = await AddAllAsync(rollup, cut, deltas, reading, writing, cancel);
+        await FinishAsync(rollup, past.Begins, writing, cancel);
         await transaction.CommitAsync(cancel);
         Log.RollupBuilt(log, rollup.Id, events, clock.GetElapsedTime(started));
+    }
+
+    /// <summary>
+    /// Makes it the one that is read, unless its metric or another builder ended it meanwhile, and ends those that tell nothing which it does
+    /// not tell.
+    /// </summary>
+    private async Task FinishAsync(RollupTerms rollup, DateTimeOffset? begins, NpgsqlConnection writing, CancellationToken cancel)
+    {
+        var now = clock.GetUtcNow();
+        await writing.ExecuteAsync(new CommandDefinition("""
+            with finished as (update rollups set state = 'ready', since = @now, begins_at = @begins where id = @Id and state = 'building' returning 1)
+            update rollups set state = 'retired', since = @now
+            where exists (select from finished) and id <> @Id and metric_id is not distinct from @metricId and state = 'ready'
+                and (keys <@ @keys or metric_id is null) and (@begins::timestamptz is null or begins_at >= @begins)
+            """, new { rollup.Id, metricId = rollup.Metric?.Id, keys = rollup.Keys.ToArray(), begins, now }, cancellationToken: cancel));
+        if (begins is { } start)
+            await FindingStore.AddAsync(writing, FindingKind.RollupIncomplete, $"rollup {rollup.Id}", new { rollup.Keys, MetricId = rollup.Metric?.Id, Begins = start }, now);
     }
 
     /// <summary>The instant from which on all writers know the rollup, under a new number, and whose picture the reading connection has.</summary>
@@ -90,28 +118,30 @@ internal sealed class RollupBuilder(NpgsqlDataSource database, TimeProvider cloc
         return wanted with { Id = id };
     }
 
-    private static async Task<long> AddAllAsync(RollupTerms rollup, NpgsqlConnection reading, NpgsqlConnection writing, CancellationToken cancel)
+    /// <param name="cut">Events before it are gone, or about to be.</param>
+    private static async Task<long> AddAllAsync(
+        RollupTerms rollup, DateTimeOffset? cut, RollupDeltas deltas, NpgsqlConnection reading, NpgsqlConnection writing, CancellationToken cancel)
     {
         var streams = (await reading.QueryAsync<(int Id, string Code)>(new CommandDefinition(
             "select id, code from event_streams where @code::text is null or code = @code", new { code = rollup.Metric?.EventCode }, cancellationToken: cancel)))
             .ToDictionary(stream => stream.Id, stream => stream.Code);
-        var deltas = new RollupDeltas(new RollupSet(0, [rollup]));
         var events = 0L;
         var numbers = rollup.Metric is null ? null : streams.Keys.ToArray();
-        await foreach (var stored in EventScan.ReadAsync(reading, numbers, DateTimeOffset.MinValue.AddDays(1), DateTimeOffset.MaxValue, ordered: false, patience: 0, cancel))
+        await foreach (var stored in EventScan.ReadAsync(reading, numbers, cut ?? RollupGrain.Earliest, DateTimeOffset.MaxValue, ordered: false, patience: 0, cancel))
         {
             // A stream that is not in the picture has no events in it either.
             deltas.Add(streams[stored.StreamId], stored.StreamId, stored.Id, stored.At, stored.IsCorrection, stored.Properties);
             events++;
-            if (deltas.Count >= MostRows)
-                await WriteAsync(deltas, writing, cancel);
+            await WriteAsync(deltas, MostRows, writing, cancel);
         }
-        await WriteAsync(deltas, writing, cancel);
+        await WriteAsync(deltas, 0, writing, cancel);
         return events;
     }
 
-    private static async Task WriteAsync(RollupDeltas deltas, NpgsqlConnection writing, CancellationToken cancel)
+    private static async ValueTask WriteAsync(RollupDeltas deltas, int least, NpgsqlConnection writing, CancellationToken cancel)
     {
+        if (deltas.Count < least)
+            return;
         await using var batch = new NpgsqlBatch(writing) { Timeout = 0 };
         batch.BatchCommands.Add(RollupStore.Add(deltas.Rows(), RollupStore.BuilderShard));
         await batch.ExecuteNonQueryAsync(cancel);

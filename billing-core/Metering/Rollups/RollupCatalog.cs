@@ -27,13 +27,18 @@ internal sealed class RollupCatalog
         return _known = new RollupSet(version, rollups);
     }
 
-    /// <summary>The ready rollup of a metric (null: of all events) that tells these keys apart, the one with the fewest keys; null when there is none.</summary>
-    public static async Task<RollupTerms?> FindAsync(NpgsqlConnection connection, Guid? metricId, IReadOnlyList<string> keys, CancellationToken cancel)
+    /// <summary>
+    /// The ready rollup of a metric (null: of all events) that tells these keys apart, the one with the fewest keys, if one of those can that
+    /// knows of <paramref name="since"/>; null when there is none.
+    /// </summary>
+    public static async Task<RollupTerms?> FindAsync(
+        NpgsqlConnection connection, Guid? metricId, IReadOnlyList<string> keys, DateTimeOffset since, CancellationToken cancel)
     {
-        var row = await connection.QueryFirstOrDefaultAsync<(int Id, string[] Keys)?>(new CommandDefinition("""
-            select id, keys from rollups where metric_id is not distinct from @metricId and state = 'ready' and distrusted_at is null and keys @> @keys order by cardinality(keys), id limit 1
-            """, new { metricId, keys = keys.ToArray() }, cancellationToken: cancel));
-        return row is { } found ? new RollupTerms(found.Id, null, found.Keys, RollupState.Ready) : null;
+        var row = await connection.QueryFirstOrDefaultAsync<(int Id, string[] Keys, DateTimeOffset? Begins)?>(new CommandDefinition("""
+            select id, keys, begins_at from rollups where metric_id is not distinct from @metricId and state = 'ready' and distrusted_at is null and keys @> @keys
+            order by coalesce(begins_at <= @since, true) desc, cardinality(keys), id limit 1
+            """, new { metricId, keys = keys.ToArray(), since }, cancellationToken: cancel));
+        return row is { } found ? new RollupTerms(found.Id, null, found.Keys, RollupState.Ready, found.Begins) : null;
     }
 
     /// <summary>Asks for a rollup; it is built soon, and until then the metric is read from its events.</summary>

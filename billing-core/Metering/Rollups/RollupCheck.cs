@@ -13,7 +13,7 @@ internal sealed class RollupCheck(NpgsqlDataSource database, TimeProvider clock,
     /// <summary>Rows that are compared at once, if one stream alone has no more.</summary>
     private const int MostRows = 100_000;
 
-    /// <param name="from">Rounded down to a day of UTC; null: from the beginning.</param>
+    /// <param name="from">Rounded down to a day of UTC; null: from the beginning. Nothing is compared of the time whose events are gone.</param>
     /// <param name="to">Rounded up to a day; null: to the end.</param>
     /// <param name="repair">
     /// Whether rollups that differ are built anew. They are not read from that moment on, and usage comes from the events until the new one is ready.
@@ -35,7 +35,11 @@ internal sealed class RollupCheck(NpgsqlDataSource database, TimeProvider clock,
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var picture = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
+        // First, and it is no part of the picture yet: nobody drops events while they are counted.
+        await connection.ExecuteAsync("lock table usage_events in access share mode");
         var rollups = await RollupCatalog.TrustedAsync(connection, cancel);
+        if (await EventCut.ReadAsync(connection, cancel) is { } cut && cut > from)
+            from = cut;
         var codes = (await connection.QueryAsync<(Guid Id, string Code)>("select id, code from billable_metrics")).ToDictionary(metric => metric.Id, metric => metric.Code);
         var reports = rollups.ToDictionary(rollup => rollup.Id, rollup => new RollupReport(rollup, rollup.Metric is { } metric ? codes[metric.Id] : null));
         if (rollups.Count == 0)

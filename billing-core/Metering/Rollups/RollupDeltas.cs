@@ -33,6 +33,13 @@ internal sealed class RollupDeltas(RollupSet rollups)
         }
     }
 
+    /// <summary>Sums that are there already, of a quarter of an hour.</summary>
+    public void Add(in RollupKey quarter, in UsageSums more)
+    {
+        ref var sums = ref CollectionsMarshal.GetValueRefOrAddDefault(_quarters, quarter, out _);
+        sums = sums.Plus(more);
+    }
+
     /// <summary>All rows, of both grains, in the order in which everybody writes them: writers that meet then wait, and never in a circle.</summary>
     public List<KeyValuePair<RollupKey, UsageSums>> Rows()
     {

@@ -29,6 +29,17 @@ internal static class RollupDims
 
     public static IReadOnlyList<string?> Read(string dims) => dims.Length == 0 ? [] : JsonSerializer.Deserialize<string?[]>(dims)!;
 
+    /// <summary>The values of some of the keys, in their order.</summary>
+    public static string Narrow(string dims, IReadOnlyList<string> from, IReadOnlyList<string> to)
+    {
+        if (to.Count == 0)
+            return "";
+        if (to.SequenceEqual(from))
+            return dims;
+        var (values, all) = (Read(dims), from.ToList());
+        return Write([.. to.Select(key => values[all.IndexOf(key)])]);
+    }
+
     private static string? Bounded(string? value)
     {
         // A letter takes at most 6 bytes.

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -99,12 +100,26 @@ internal static class RollupStore
         var found = new List<(RollupKey, UsageSums)>();
         await using var reader = await command.ExecuteReaderAsync(cancel);
         while (await reader.ReadAsync(cancel))
-        {
-            var key = new RollupKey(reader.GetInt32(0), reader.GetInt32(1), reader.GetInt16(2), reader.GetDateTime(3).Ticks, reader.GetString(4));
-            found.Add((key, await SumsAsync(reader, 5, cancel)));
-        }
+            found.Add((Key(reader), await SumsAsync(reader, 5, cancel)));
         return found;
     }
+
+    /// <summary>All that a rollup has of quarters of an hour before a time.</summary>
+    public static async IAsyncEnumerable<(RollupKey Key, UsageSums Sums)> QuartersAsync(
+        NpgsqlConnection connection, int rollupId, DateTimeOffset before, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand("""
+            select rollup_id, stream_id, grain, bucket, dims, calls, total, most, least from usage_rollups where rollup_id = $1 and grain = 15 and bucket < $2
+            """, connection) { CommandTimeout = 0 };
+        command.Parameters.Add(new() { Value = rollupId, NpgsqlDbType = NpgsqlDbType.Integer });
+        command.Parameters.Add(new() { Value = before.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+            yield return (Key(reader), await SumsAsync(reader, 5, cancel));
+    }
+
+    private static RollupKey Key(NpgsqlDataReader reader) =>
+        new(reader.GetInt32(0), reader.GetInt32(1), reader.GetInt16(2), reader.GetDateTime(3).Ticks, reader.GetString(4));
 
     private static async Task<UsageSums> SumsAsync(NpgsqlDataReader reader, int first, CancellationToken cancel) => new(
         reader.GetInt64(first), PicoUnits.FromDatabase(reader.GetFieldValue<BigInteger>(first + 1)),

@@ -3,7 +3,8 @@ namespace Quota.Billing.Metering.Rollups;
 /// <summary>What a rollup sums up. A row of <c>rollups</c> with its metric.</summary>
 /// <param name="Metric">Null for the one that counts the events of every stream.</param>
 /// <param name="Keys">The properties by whose values it tells sums apart, in the order in which they are written.</param>
-internal sealed record RollupTerms(int Id, MetricTerms? Metric, IReadOnlyList<string> Keys, string State);
+/// <param name="Begins">It knows nothing of the time before; null: it has all that ever was.</param>
+internal sealed record RollupTerms(int Id, MetricTerms? Metric, IReadOnlyList<string> Keys, string State, DateTimeOffset? Begins = null);
 
 /// <summary>The life of a rollup: asked for, written by all who store events, filled with what was stored before, replaced.</summary>
 internal static class RollupState

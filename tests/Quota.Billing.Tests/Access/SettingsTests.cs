@@ -16,11 +16,12 @@ public sealed class SettingsTests
             ["TestClock:Enabled"] = "perhaps",
             ["Http:MaxBodyBytes"] = "-1",
             ["Ingest:MaxConcurrent"] = "0",
+            ["Ingest:KeepMonths"] = "0",
         })));
         foreach (var setting in new[]
         {
             "Urls", "ConnectionStrings__Postgres", "Bootstrap__AdminKey", "Gateways__Tokens__0", "Keys__Pepper", "TestClock__Enabled",
-            "Http__MaxBodyBytes", "Ingest__MaxConcurrent",
+            "Http__MaxBodyBytes", "Ingest__MaxConcurrent", "Ingest__KeepMonths",
         })
         {
             error.Mistakes.ShouldContain(mistake => mistake.StartsWith(setting + ":", StringComparison.Ordinal), setting);

@@ -90,7 +90,7 @@ public sealed class RollupBuilderTests
         (await app.ScalarAsync<long>("select count(*) from rollups where metric_id is null and state in ('wanted', 'building', 'ready')"))
             .ShouldBe(1, "only the one that counts all events is of no metric");
         await using var connection = await app.OpenAsync();
-        var all = (await RollupCatalog.FindAsync(connection, null, [], CancellationToken.None)).ShouldNotBeNull();
+        var all = (await RollupCatalog.FindAsync(connection, null, [], RollupGrain.Latest, CancellationToken.None)).ShouldNotBeNull();
         (await app.ScalarAsync<long>($"select sum(total)::bigint from usage_rollups where rollup_id = {all.Id} and grain = 1440"))
             .ShouldBe(await app.ScalarAsync<long>("select count(*) from usage_events"));
     }

@@ -99,7 +99,7 @@ public sealed class RollupCheckTests : IAsyncLifetime
     private async Task<int> ReadAsync()
     {
         await using var connection = await _app.OpenAsync();
-        return (await RollupCatalog.FindAsync(connection, _metric, ["model"], CancellationToken.None)).ShouldNotBeNull().Id;
+        return (await RollupCatalog.FindAsync(connection, _metric, ["model"], RollupGrain.Latest, CancellationToken.None)).ShouldNotBeNull().Id;
     }
 
     private async Task RunAsync(string sql)

@@ -123,7 +123,7 @@ internal sealed class RollupScene
         var query = _app.Services.GetRequiredService<MeterQuery>();
         var subject = new MeterSubject(subscription, _customer);
         if (viaRollup && keys.Length == 0)
-            (await RollupCatalog.FindAsync(connection, metric, keys, CancellationToken.None)).ShouldNotBeNull($"{aggregation} has a rollup");
+            (await RollupCatalog.FindAsync(connection, metric, keys, RollupGrain.Latest, CancellationToken.None)).ShouldNotBeNull($"{aggregation} has a rollup");
         var byRollup = await query.ReadAsync(connection, terms, subject, from, to, keys);
         var byEvents = await query.ReadAsync(connection, terms with { Id = NewId() }, subject, from, to, keys);
         var what = $"{aggregation} of {subscription}, {from:O} to {to:O}, by [{string.Join(", ", keys)}]{(recurring ? ", recurring" : "")}";
