@@ -14,9 +14,12 @@ internal sealed record GatewayBatch(
 {
     private const int MaxSettled = 2 * IngestOptions.MaxEvents;
 
+    /// <summary>How a reader stands behind an element of <c>events</c>, whichever.</summary>
+    private static readonly JsonReaderState BehindEvent = StateAfter("{\"events\":[{}"u8);
+
     /// <summary>
-    /// Reads a batch in one pass, in which its events are only found; each is then read by itself, so that a bad one is an outcome of its own.
-    /// Mistakes of the envelope go to the validation.
+    /// Reads a batch in one pass, in which its plain events are read as they come. The others are only found, and each is read by itself, so that a
+    /// bad one is an outcome of its own. Mistakes of the envelope go to the validation.
     /// </summary>
     /// <param name="body">The events point into it.</param>
     /// <param name="keepsRaw">See <see cref="IngestOptions.KeepUsageRaw"/>.</param>
@@ -24,17 +27,38 @@ internal sealed record GatewayBatch(
     /// <exception cref="BadHttpRequestException">No JSON object.</exception>
     public static GatewayBatch? Read(ReadOnlyMemory<byte> body, Validation validation, bool keepsRaw = false)
     {
+        using var properties = new GatewayProperties(keepsRaw);
+        try
+        {
+            return Read(body, validation, properties, new PlainEvents(properties));
+        }
+        catch (JsonException)
+        {
+            return Read(body, validation, properties, plain: null);     // throws again, and tells the place from the body's beginning
+        }
+    }
+
+    /// <summary>Reads all events as <see cref="UsageEvent"/>: what the reader of plain ones is held against.</summary>
+    internal static GatewayBatch? ReadSlowly(ReadOnlyMemory<byte> body, Validation validation, bool keepsRaw = false)
+    {
+        using var properties = new GatewayProperties(keepsRaw);
+        return Read(body, validation, properties, plain: null);
+    }
+
+    private static GatewayBatch? Read(ReadOnlyMemory<byte> body, Validation validation, GatewayProperties properties, PlainEvents? plain)
+    {
         var json = new Utf8JsonReader(body.Span);
         if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
             throw new BadHttpRequestException("the body must be a JSON object");
         var head = new StringBuilder("{");
-        List<ReadOnlyMemory<byte>> events = [], settled = [];
+        List<GatewayEventOutcome> events = [];
+        List<ReadOnlyMemory<byte>> settled = [];
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             if (json.ValueTextEquals("events"u8))
-                events = Items(ref json, body, "events", IngestOptions.MaxEvents, validation);
+                events = ReadEvents(ref json, ref body, properties, plain, validation);
             else if (json.ValueTextEquals("settled"u8))
-                settled = Items(ref json, body, "settled", MaxSettled, validation);
+                settled = ReadSettled(ref json, body, validation);
             else if (json.ValueTextEquals("instance"u8))
                 Keep(ref json, body, "instance", head);
             else if (json.ValueTextEquals("watermark"u8))
@@ -48,10 +72,8 @@ internal sealed record GatewayBatch(
         var watermark = input.Time("watermark");
         if (!validation.IsValid)
             return null;
-        using var properties = new GatewayProperties(keepsRaw);
-        var read = events.ConvertAll(one => GatewayEvent.Read(one, properties));
         var (amounts, unusable) = Amounts(settled);
-        return new GatewayBatch(instance, watermark, read, amounts, unusable);
+        return new GatewayBatch(instance, watermark, events, amounts, unusable);
     }
 
     private static (Dictionary<Guid, decimal> Amounts, int Unusable) Amounts(List<ReadOnlyMemory<byte>> settled)
@@ -78,22 +100,64 @@ internal sealed record GatewayBatch(
             && DecimalText.TryParse(text, out spend) && spend >= 0;
     }
 
-    private static List<ReadOnlyMemory<byte>> Items(ref Utf8JsonReader json, ReadOnlyMemory<byte> body, string field, int most, Validation validation)
+    /// <param name="body">What <paramref name="json"/> reads; behind plain events both go on with the rest.</param>
+    private static List<GatewayEventOutcome> ReadEvents(
+        ref Utf8JsonReader json, ref ReadOnlyMemory<byte> body, GatewayProperties properties, PlainEvents? plain, Validation validation)
+    {
+        var events = new List<GatewayEventOutcome>();
+        if (!IsArray(ref json, "events", validation))
+            return events;
+        while (true)
+        {
+            var at = (int)json.BytesConsumed;
+            if (plain?.Read(body[at..], isFirst: events.Count == 0, events) is { } passed and > 0)
+            {
+                body = body[(at + passed)..];
+                json = new Utf8JsonReader(body.Span, isFinalBlock: true, BehindEvent);
+            }
+            if (!json.Read() || json.TokenType == JsonTokenType.EndArray)
+                break;
+            events.Add(GatewayEvent.Read(This(ref json, body), properties));
+        }
+        CheckCount(events.Count, IngestOptions.MaxEvents, "events", validation);
+        return events;
+    }
+
+    private static List<ReadOnlyMemory<byte>> ReadSettled(ref Utf8JsonReader json, ReadOnlyMemory<byte> body, Validation validation)
     {
         var items = new List<ReadOnlyMemory<byte>>();
-        json.Read();
-        if (json.TokenType != JsonTokenType.StartArray)
-        {
-            if (json.TokenType != JsonTokenType.Null)
-                validation.Add(field, Mistake.Invalid);
-            json.Skip();
+        if (!IsArray(ref json, "settled", validation))
             return items;
-        }
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
             items.Add(This(ref json, body));
-        if (items.Count > most)
-            validation.Add(field, $"too_many_{field}");
+        CheckCount(items.Count, MaxSettled, "settled", validation);
         return items;
+    }
+
+    private static bool IsArray(ref Utf8JsonReader json, string field, Validation validation)
+    {
+        json.Read();
+        if (json.TokenType == JsonTokenType.StartArray)
+            return true;
+        if (json.TokenType != JsonTokenType.Null)
+            validation.Add(field, Mistake.Invalid);
+        json.Skip();
+        return false;
+    }
+
+    private static void CheckCount(int count, int most, string field, Validation validation)
+    {
+        if (count > most)
+            validation.Add(field, $"too_many_{field}");
+    }
+
+    private static JsonReaderState StateAfter(ReadOnlySpan<byte> start)
+    {
+        var json = new Utf8JsonReader(start, isFinalBlock: false, default);
+        while (json.Read())
+        {
+        }
+        return json.CurrentState;
     }
 
     private static void Keep(ref Utf8JsonReader json, ReadOnlyMemory<byte> body, string field, StringBuilder head) =>

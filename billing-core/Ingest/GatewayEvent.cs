@@ -18,10 +18,10 @@ internal sealed record GatewayEvent(
     Guid Id, Guid Digest, DateTimeOffset IdTime, DateTimeOffset At, string Org, string? Subscription, string Code, Guid? Corrects,
     Guid[] Counted, ReadOnlyMemory<byte> Properties, ReadOnlyMemory<byte> Body)
 {
-    private const int MaxBytes = 256 * 1024;
+    public const int MaxBytes = 256 * 1024;
+    public const int MaxCounted = 1_000;
+    public const int MaxTags = 100;
     private const int MaxName = 255;
-    private const int MaxCounted = 1_000;
-    private const int MaxTags = 100;
     private const int MaxTools = 50;
     private const int MaxTagText = 256;
 
@@ -51,6 +51,16 @@ internal sealed record GatewayEvent(
         {
             return new GatewayEventOutcome(IdOf(body), null, $"not a usage event: {error.Message}");
         }
+    }
+
+    /// <summary>The same of a plain event.</summary>
+    /// <param name="body">Its bytes.</param>
+    public static GatewayEventOutcome Of(in PlainEvent plain, ReadOnlyMemory<byte> body, GatewayProperties properties, BatchTexts texts)
+    {
+        var read = new GatewayEvent(
+            plain.Id, DigestOf(body.Span), plain.IdTime, ToMicroseconds(plain.At), texts.Of(plain.Org), plain.Subscription.IsEmpty ? null : texts.Of(plain.Subscription),
+            texts.Of(plain.Code), Corrects: null, plain.Counted, properties.Write(plain), body);
+        return new GatewayEventOutcome(plain.Id, read, null);
     }
 
     /// <summary>As the database keeps it, so that what is computed of an event now and what is computed of it later are the same.</summary>

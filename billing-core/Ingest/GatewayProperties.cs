@@ -20,9 +20,7 @@ internal sealed class GatewayProperties(bool keepsRaw) : IDisposable
     /// <summary>One flat JSON object; what is absent in the event is absent here, and counts 0 in a sum.</summary>
     public ReadOnlyMemory<byte> Write(UsageEvent usage)
     {
-        // A block that has to grow would leave what was written before behind, whole but twice in memory.
-        if (_block.FreeCapacity < 4096)
-            _block = new(BlockBytes);
+        Reserve(4096);
         var start = _block.WrittenCount;
         _json.Reset(_block);
         var json = _json;
@@ -69,7 +67,23 @@ internal sealed class GatewayProperties(bool keepsRaw) : IDisposable
         return _block.WrittenMemory[start..];
     }
 
+    /// <summary>The same of a plain event.</summary>
+    public ReadOnlyMemory<byte> Write(in PlainEvent usage)
+    {
+        Reserve(usage.Length);
+        var start = _block.WrittenCount;
+        _block.Advance(PlainProperties.Write(usage, _block.GetSpan(usage.Length), keepsRaw));
+        return _block.WrittenMemory[start..];
+    }
+
     public void Dispose() => _json.Dispose();
+
+    /// <summary>A block that has to grow would leave what was written before behind, whole but twice in memory.</summary>
+    private void Reserve(int bytes)
+    {
+        if (_block.FreeCapacity < bytes)
+            _block = new(Math.Max(BlockBytes, bytes));
+    }
 
     /// <summary>No quantities: the provider's name for the call, what it said, and by what price the gateway counted.</summary>
     private void WriteFacts(UsageEvent usage)
