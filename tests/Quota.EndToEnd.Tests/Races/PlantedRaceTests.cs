@@ -111,7 +111,7 @@ public sealed class PlantedRaceTests(ITestOutputHelper output)
     [Fact]
     public async Task A_rebuild_that_adds_twice_is_caught()
     {
-        using var planted = new PlantedGateway(new Snippet("c.live, c.frac, c.frac_dirty, c.dirty = whole, frac, true, true", "c.live,c.frac,c.frac_dirty,c.dirty = 2*whole,frac,true,true"));
+        using var planted = new PlantedGateway(new Snippet("c.live + whole + carry, carried", "c.live + 2*whole+carry, carried"));
         await SceneAsync(planted, RaceOrg.For(200, RaceLoad.MeanNanos, RaceLoad.MeanTokens), StoreEmptiedAsync, RaceCheck.UsedIsTheSum);
     }
 
