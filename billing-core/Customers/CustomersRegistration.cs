@@ -1,4 +1,4 @@
-using Quota.Billing.Ingest;
+using Quota.Billing.Metering;
 
 namespace Quota.Billing.Customers;
 

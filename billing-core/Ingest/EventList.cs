@@ -14,8 +14,6 @@ internal sealed record EventFilter(string? Subscription, string? Code, DateTimeO
 /// </summary>
 internal sealed class EventList(NpgsqlDataSource database)
 {
-    private static readonly DateTimeOffset Ever = new(1, 1, 2, 0, 0, 0, TimeSpan.Zero), Never = new(9999, 12, 30, 0, 0, 0, TimeSpan.Zero);
-
     public async Task<(IReadOnlyList<EventAnswer> Items, long Total)> PageAsync(EventFilter filter, int offset, int limit, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
@@ -23,7 +21,9 @@ internal sealed class EventList(NpgsqlDataSource database)
         var streams = (await connection.QueryAsync<int>("""
             select id from event_streams where (@Subscription::text is null or external_subscription_id = @Subscription) and (@Code::text is null or code = @Code)
             """, filter)).ToArray();
-        var (since, until) = (await EventCut.ReadAsync(connection, cancel) is { } cut && cut > (filter.From ?? Ever) ? cut : filter.From ?? Ever, filter.To ?? Never);
+        var (since, until) = (filter.From ?? RollupGrain.Earliest, filter.To ?? RollupGrain.Latest);
+        if (await EventCut.ReadAsync(connection, cancel) is { } cut && cut > since)
+            since = cut;
         var counts = await CountsAsync(connection, streams, since, until, cancel);
         var (from, to, skipped) = PlaceOf(counts, offset, limit, since, until);
         var items = await connection.QueryAsync<EventAnswer>(new CommandDefinition($"""

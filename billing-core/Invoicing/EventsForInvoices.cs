@@ -1,6 +1,6 @@
 using Dapper;
 using Npgsql;
-using Quota.Billing.Ingest;
+using Quota.Billing.Metering;
 
 namespace Quota.Billing.Invoicing;
 

@@ -1,5 +1,5 @@
 using Quota.Billing.Clock;
-using Quota.Billing.Ingest;
+using Quota.Billing.Metering;
 
 namespace Quota.Billing.Invoicing;
 

@@ -1,6 +1,5 @@
 using Dapper;
 using Npgsql;
-using Quota.Billing.Ingest;
 using Quota.Billing.Metering.Rollups;
 
 namespace Quota.Billing.Metering;

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Quota.Billing.Ingest;
 using Quota.Billing.Metering.Rollups;
 
 namespace Quota.Billing.Metering;

@@ -26,7 +26,7 @@ internal static class ControlPlaneRegistration
             http.MaxResponseContentBufferSize = ControlSnapshotClient.MaxBytes;
         });
         services.AddHttpClient(nameof(CoreEpochs), http => OfCore(http, options, TimeSpan.FromSeconds(2)));
-        services.AddSingleton<IEpochOrders>(provider => new CoreEpochs(provider.GetRequiredService<IHttpClientFactory>(), provider.GetRequiredService<GatewayIdentity>()));
+        services.AddSingleton<IEpochOrders, CoreEpochs>();
         return services.AddHostedService<SnapshotRefresher>();
     }
 

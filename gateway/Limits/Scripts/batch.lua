@@ -55,11 +55,11 @@ for i = 1, call[10] do
   sets[i] = { keys = keys, names = table.concat(names, ' ') }
 end
 
+if e[3] == 'gathering' and ARGV[p + 1] ~= 'part' then return { 'suspect epoch' } end
+
 local reply = { '' }
 for i = 1, call[11] do
-  local name = arg()
-  if i == 1 and e[3] == 'gathering' and name ~= 'part' then return { 'suspect epoch' } end
-  local op = ops[name]
+  local op = ops[arg()]
   numbers, q = unpacked(arg()), 0
   reply[i + 1] = op()
   if is_repeat then

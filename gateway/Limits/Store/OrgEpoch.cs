@@ -15,11 +15,9 @@ internal sealed class OrgEpoch(
     /// <summary>Fields of an epoch hash on which one gateway counts: id, run, state, and two of its own.</summary>
     private const long FieldsOfOne = 5;
 
-    /// <summary>A rebuild writes so many counters and holds in one call.</summary>
-    private const int MostAtOnce = 64;
-
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _mending = new(1);
+    private readonly EpochFill _fill = new(orgId, connection, options, identity);
     private readonly OrgGathering _gathering = new(orgId, connection, options, identity, events);
     private EpochOrder? _opened;
     private volatile string? _called;
@@ -129,12 +127,10 @@ internal sealed class OrgEpoch(
             if ((await AskAsync("build", id, 0, there))[0] != "building")
                 throw new StoreClosedException("somebody else has opened other counters meanwhile");
             var ops = content();
-            foreach (var part in ops.Chunk(MostAtOnce))
+            foreach (var part in ops.Chunk(EpochFill.MostAtOnce))
             {
-                var (keys, arguments) = new BatchWriter(orgId, options, identity).Write(part, id, 0, connection.OffsetMs, isFirst: true);
-                var reply = await connection.EvaluateAsync(StoreConnection.BatchOf("", isFrequent: false), keys, arguments, isFirst: true);
-                if (reply[0].AsSpan().StartsWith("suspect"u8))
-                    throw new StoreClosedException($"the rebuild was interrupted ({Encoding.ASCII.GetString(reply[0])})");
+                if (await _fill.PutAsync(id, part) is { } suspect)
+                    throw new StoreClosedException($"the rebuild was interrupted ({suspect})");
             }
             var ready = await AskAsync("ready", id, 0);
             if (ready[0] != "open")
@@ -226,21 +222,9 @@ internal sealed class OrgEpoch(
             answer = await FirstAsync();
         if (HasLost && known is { IsAlone: true } && answer[4] != "0")
             Keep(known with { IsAlone = false });   // others have gone on without this gateway: what it knows must not replace theirs
-        if (events.Orders is { } core && (_called is not null || answer[0] is "gathering" or "none" || (answer[0] == "lost" && book.Read(orgId) is not { IsAlone: true })))
-        {
-            var called = _called;
-            if (await _gathering.TakePartAsync(core, answer[0] is "lost" or "none", BeginNext) is not var (there, order))
-                Interlocked.CompareExchange(ref _called, null, called);   // over, or never was
-            else if (there[0] != "open")
-                return "gathering";
-            else
-            {
-                Use(there, isAlone: order.Participants.Count == 1);
-                (_opened, _called, HasLost) = (order, null, false);
-                _ = core.OpenedAsync(order);
-                return "open";
-            }
-        }
+        if (events.Orders is { } core && (_called is not null || answer[0] is "gathering" or "none" || (answer[0] == "lost" && book.Read(orgId) is not { IsAlone: true }))
+            && await GatherAsync(core, answer[0] is "lost" or "none") is { } gathered)
+            return gathered;
         if (answer[0] == "joined")
         {
             _joinedAt = clock.GetTimestamp();
@@ -250,6 +234,23 @@ internal sealed class OrgEpoch(
         if (answer[0] == "open")
             Use(answer, isAlone: (known?.IsAlone ?? true) && answer[4] == "0");
         return answer[0];
+    }
+
+    /// <summary>Puts the counters together with the others. Null: nothing is gathered, and what the store says of itself counts.</summary>
+    private async Task<string?> GatherAsync(IEpochOrders core, bool isLost)
+    {
+        var called = _called;
+        if (await _gathering.TakePartAsync(core, isLost, BeginNext) is not var (there, order))
+        {
+            Interlocked.CompareExchange(ref _called, null, called);   // over, or never was
+            return null;
+        }
+        if (there[0] != "open")
+            return "gathering";
+        Use(there, isAlone: order.Participants.Count == 1);
+        (_opened, _called, HasLost) = (order, null, false);
+        _ = core.OpenedAsync(order);
+        return "open";
     }
 
     /// <summary>There are no counters yet, and this gateway knows of none: somebody else may, and only the core knows whether there is anybody.</summary>

@@ -11,11 +11,10 @@ namespace Quota.Gateway.Limits.Store;
 /// </summary>
 internal sealed class OrgGathering(string orgId, StoreConnection connection, LimitsOptions options, GatewayIdentity identity, StoreEvents events)
 {
-    /// <summary>Counters and holds that are put in one call.</summary>
-    private const int MostAtOnce = 64;
-
     /// <summary>Orders that are followed one after the other, before the next look.</summary>
     private const int MostOrders = 3;
+
+    private readonly EpochFill _fill = new(orgId, connection, options, identity);
 
     /// <summary>What this run puts: one cut of what it knows, however often it is sent.</summary>
     private (string Epoch, IReadOnlyList<StoreOp[]> Parts)? _mine;
@@ -58,14 +57,12 @@ internal sealed class OrgGathering(string orgId, StoreConnection connection, Lim
         {
             if (progress != "0")
                 return ["lost"];   // by an earlier run, of what it knew then
-            _mine = mine = (order.Epoch, [.. events.Content(orgId).Chunk(MostAtOnce)]);
+            _mine = mine = (order.Epoch, [.. events.Content(orgId).Chunk(EpochFill.MostAtOnce)]);
             events.Gathering(orgId, order, mine.Parts.Sum(part => part.Length));
         }
         for (var i = int.Parse(progress, CultureInfo.InvariantCulture); i < mine.Parts.Count; i++)
         {
-            var (keys, arguments) = new BatchWriter(orgId, options, identity).Write([new PartOp(i), .. mine.Parts[i]], order.Epoch, 0, connection.OffsetMs, isFirst: true);
-            var reply = await connection.EvaluateAsync(StoreConnection.BatchOf("", isFrequent: false), keys, arguments, isFirst: true);
-            if (reply[0].AsSpan().StartsWith("suspect"u8))
+            if (await _fill.PutAsync(order.Epoch, [new PartOp(i), .. mine.Parts[i]]) is not null)
                 return ["lost"];
         }
         return await AskAsync("done", order, mine.Parts.Count.ToString(CultureInfo.InvariantCulture));

@@ -8,6 +8,9 @@ namespace Quota.Gateway.Tests.Spool;
 /// <summary>A gateway that is killed in the middle of streams: each is charged for what was delivered of it, to within a second.</summary>
 public sealed class AbandonedTests
 {
+    /// <summary>Tokens of each stream before the gateway is killed: more than three seconds' worth.</summary>
+    private const int Delivered = 300;
+
     [Fact]
     public async Task Streams_of_a_killed_gateway_are_charged_for_what_they_had_delivered()
     {
@@ -16,6 +19,7 @@ public sealed class AbandonedTests
         await using var gateway = await GatewayProcess.StartAsync(StandaloneGateway.Yaml(provider), redis);
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
         var streams = new List<(string Id, Task<string> Text)>();
+        var started = Enumerable.Range(0, 3).Select(_ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).ToList();
         for (var i = 0; i < 3; i++)
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, gateway.Url + "/v1/chat/completions")
@@ -24,9 +28,9 @@ public sealed class AbandonedTests
             };
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", StandaloneGateway.Bob);
             var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-            streams.Add((response.Headers.GetValues("x-request-id").Single(), ReadAsync(response)));
+            streams.Add((response.Headers.GetValues("x-request-id").Single(), ReadAsync(response, started[i])));
         }
-        await Task.Delay(TimeSpan.FromSeconds(3.5));
+        await Task.WhenAll(started.Select(it => it.Task)).WaitAsync(TimeSpan.FromMinutes(1));
         gateway.Process.Kill();
         var delivered = await Task.WhenAll(streams.Select(async stream => FakeProvider.TokensIn(await stream.Text)));
         await gateway.StartAgainAsync();
@@ -48,17 +52,24 @@ public sealed class AbandonedTests
     private static async Task<decimal> HeldAsync(HttpClient http, GatewayProcess gateway) => JsonElement.Parse(await http.GetStringAsync(gateway.AdminUrl + "/admin/limits")).GetProperty("limits").EnumerateArray()
         .Sum(limit => decimal.Parse(limit.GetProperty("held").GetString()!, System.Globalization.CultureInfo.InvariantCulture));
 
-    private static async Task<string> ReadAsync(HttpResponseMessage response)
+    /// <param name="started">Told when <see cref="Delivered"/> tokens are here.</param>
+    private static async Task<string> ReadAsync(HttpResponseMessage response, TaskCompletionSource started)
     {
-        using var text = new MemoryStream();
+        var text = new StringBuilder();
         try
         {
-            await (await response.Content.ReadAsStreamAsync()).CopyToAsync(text);
+            using var lines = new StreamReader(await response.Content.ReadAsStreamAsync());
+            for (var tokens = 0; await lines.ReadLineAsync() is { } line;)
+            {
+                text.AppendLine(line);
+                if ((tokens += FakeProvider.TokensIn(line)) >= Delivered)
+                    started.TrySetResult();
+            }
         }
         catch (Exception problem) when (problem is IOException or HttpRequestException)
         {
         }
         response.Dispose();
-        return Encoding.UTF8.GetString(text.ToArray());
+        return text.ToString();
     }
 }

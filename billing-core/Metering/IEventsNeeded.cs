@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace Quota.Billing.Ingest;
+namespace Quota.Billing.Metering;
 
 /// <summary>
 /// Who still computes something from events and not from rollups, so that they must not be dropped. To add another, implement this in the
