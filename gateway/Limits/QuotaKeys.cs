@@ -21,5 +21,18 @@ internal static class QuotaKeys
     /// <summary>A request's hold: state, counters, quantities, deadline, receipt.</summary>
     public static string Hold(string orgId, string epoch, Guid requestId) => $"q:{{{orgId}}}:{epoch}:h:{requestId:N}";
 
+    /// <summary>The pattern of hold keys; null for every org, and for every epoch.</summary>
+    public static string Holds(string? orgId, string? epoch) => $"q:{{{orgId ?? "*"}}}:{epoch ?? "*"}:h:*";
+
+    /// <summary>Whose hold it is, from its key.</summary>
+    public static bool TryParseHold(string key, out string orgId, out string epoch, out Guid requestId)
+    {
+        (orgId, epoch, requestId) = ("", "", default);
+        if (key.Split(':') is not ["q", ['{', .. var org, '}'], var its, "h", var id] || !Guid.TryParseExact(id, "N", out requestId))
+            return false;
+        (orgId, epoch) = (org, its);
+        return true;
+    }
+
     public static string Counter(string orgId, string epoch, string counterId) => $"q:{{{orgId}}}:{epoch}:c:{counterId}";
 }

@@ -42,6 +42,9 @@ internal sealed class OrgEpoch(
     /// <summary>Whether another gateway was ever seen on this org's counters.</summary>
     public bool IsShared => book.Read(orgId) is { IsAlone: false };
 
+    /// <summary>The epoch that an earlier run of this gateway counted in last.</summary>
+    public string? Earlier => book.AtStart(orgId)?.Id;
+
     /// <summary>Why the counters are not believed now; null when they are.</summary>
     public string? Closed => _closed;
 
