@@ -1,4 +1,5 @@
 using Quota.Billing.Http;
+using Quota.Billing.Ingest;
 using Quota.Shared.ControlPlane;
 
 namespace Quota.Billing.Facts;
@@ -9,13 +10,11 @@ namespace Quota.Billing.Facts;
 /// </summary>
 internal static class FactInput
 {
-    private const int MaxInstance = 64;
-
     private static readonly string[] Kinds = [LimitFact.Threshold, LimitFact.Over, LimitFact.Reaped];
 
     /// <summary>Mistakes go to the input's validation; look there before using what was read.</summary>
     public static FactReport Read(Input input) =>
-        new(input.RequiredText("instance", MaxInstance), [.. input.Objects("facts", FactReport.MostFacts).Select(ReadFact)]);
+        new(GatewayInstances.NameIn(input), [.. input.Objects("facts", FactReport.MostFacts).Select(ReadFact)]);
 
     /// <summary>The kinds, or only the one that a list asks for; a mistake when it is none.</summary>
     public static bool IsKind(string kind, out string problem)

@@ -21,7 +21,7 @@ internal sealed record Attempt(int Number, Guid Id, Guid RequestId, Upstream Ups
 /// Sends a call to its upstreams in turn until one answers it. Each attempt is held, begun, ended and settled for itself, with an id and an
 /// event of its own: what one of them billed is never lost in the next (protocols.md, B7).
 /// </summary>
-internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, RunningStreams streams, UpstreamPool pool, LimitsOptions limits, GatewayClock clock)
+internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, RunningStreams streams, UpstreamPool pool, GatewayIdentity identity, LimitsOptions limits, GatewayClock clock)
 {
     private readonly Func<BeginRecord, Hold, CallOutcome, ValueTask> _end = recorder.EndAsync;
     private readonly Func<BeginRecord, CallOutcome, CallOutcome, ValueTask> _correct = recorder.CorrectAsync;
@@ -49,6 +49,8 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
             return new Refusal.Unavailable("price", $"The price of {upstream.Provider}/{call.Model} is not known.", 30);
         if (Unpriced.Find(call, $"{upstream.Provider}/{call.Model}", price) is { } unpriced)
             return new Refusal.Unavailable("price", unpriced, 30);
+        if (call.State.LostAt(identity.Instance) is { } lostAt)
+            return new Refusal.Unavailable("lost", $"This gateway was declared lost at {lostAt:O} and counts no more: it ships what it has left; then give it an empty spool folder.", 30);
         if ((recovery.IsDone ? spool.Refuses() : "calls of an earlier run are being recovered") is { } reason)
             return new Refusal.Unavailable("spool", $"No metered call can be written down now: {reason}.", 2);
 

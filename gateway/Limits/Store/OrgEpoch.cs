@@ -232,7 +232,7 @@ internal sealed class OrgEpoch(
         if (events.Orders is { } core && (_called is not null || answer[0] is "gathering" or "none" || (answer[0] == "lost" && book.Read(orgId) is not { IsAlone: true })))
         {
             var called = _called;
-            if (await _gathering.TakePartAsync(core, answer[0] is "lost" or "none", BeginNext) is not var (there, order))
+            if (await _gathering.TakePartAsync(core, answer[0] is "lost" or "none", called, BeginNext) is not var (there, order))
                 Interlocked.CompareExchange(ref _called, null, called);   // over, or never was
             else if (there[0] != "open")
                 return "gathering";
