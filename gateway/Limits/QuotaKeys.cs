@@ -21,8 +21,8 @@ internal static class QuotaKeys
     /// <summary>A request's hold: state, counters, quantities, deadline, receipt.</summary>
     public static string Hold(string orgId, string epoch, Guid requestId) => $"q:{{{orgId}}}:{epoch}:h:{requestId:N}";
 
-    /// <summary>The pattern of hold keys; null for every org, and for every epoch.</summary>
-    public static string Holds(string? orgId, string? epoch) => $"q:{{{orgId ?? "*"}}}:{epoch ?? "*"}:h:*";
+    /// <summary>The pattern of every org's hold keys, in every epoch.</summary>
+    public const string Holds = "q:{*}:*:h:*";
 
     /// <summary>Whose hold it is, from its key.</summary>
     public static bool TryParseHold(string key, out string orgId, out string epoch, out Guid requestId)

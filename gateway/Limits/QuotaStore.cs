@@ -125,18 +125,17 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
     }
 
     /// <summary>
-    /// Every hold of a gateway that the store has, of any org and any epoch, whatever is believed of those: for what is rare, since all keys are
+    /// Every hold of these gateways that the store has, of any org and any epoch, whatever is believed of those: for what is rare, since all keys are
     /// looked through. Read as it goes: what changes meanwhile may be seen or not.
     /// </summary>
-    /// <param name="orgId">Null: of every org.</param>
-    public async IAsyncEnumerable<FoundHold> HoldsOfAsync(string owner, string? orgId = null, string? epoch = null)
+    public async IAsyncEnumerable<FoundHold> HoldsOfAsync(IReadOnlySet<string> owners)
     {
-        await foreach (var keys in connection.KeysAsync(QuotaKeys.Holds(orgId, epoch)))
+        await foreach (var keys in connection.KeysAsync(QuotaKeys.Holds))
         {
             var found = await Task.WhenAll(keys.Select(async key => (Key: key, Values: await connection.HashAsync(key, FoundHold.Fields))));
             foreach (var (key, values) in found)
             {
-                if (values[1] == owner && QuotaKeys.TryParseHold(key, out var org, out var its, out var requestId))
+                if (owners.Contains(values[1].ToString()) && QuotaKeys.TryParseHold(key, out var org, out var its, out var requestId))
                     yield return FoundHold.Read(org, its, requestId, values);
             }
         }

@@ -24,7 +24,7 @@ internal sealed class LostCalls(CallSpool spool, GatewayIdentity identity, Quota
     public async Task<IReadOnlyList<(BeginRecord Begin, CallOutcome Outcome)>> FindAsync(ControlState state)
     {
         var found = new Dictionary<Guid, FoundHold>();
-        await foreach (var hold in store.HoldsOfAsync(identity.Instance))
+        await foreach (var hold in store.HoldsOfAsync(new HashSet<string> { identity.Instance }))
         {
             // Those of earlier epochs stay as they were left, whatever became of their calls since.
             if (hold.Epoch == store.Epoch(hold.OrgId).Earlier && IsOurs(hold) && found.Count < Most)
@@ -46,23 +46,11 @@ internal sealed class LostCalls(CallSpool spool, GatewayIdentity identity, Quota
     private bool IsOurs(FoundHold hold) => hold.State switch
     {
         "held" or "reaped" => true,
-        "settled" => ReceiptOf(hold) is { Seq: { } seq } && seq >= spool.FirstSeq,
+        "settled" => CallReceipt.Read(hold.Receipt) is { Seq: { } seq } && seq >= spool.FirstSeq,
         _ => false,
     };
 
-    private static CallOutcome? OutcomeOf(FoundHold hold, BeginRecord begin) => hold.State == "settled" ? ReceiptOf(hold) : UsageEventComposer.Abandoned(begin);
-
-    private static CallOutcome? ReceiptOf(FoundHold hold)
-    {
-        try
-        {
-            return hold.Receipt is { Length: > 0 } receipt ? JsonSerializer.Deserialize(receipt, SpoolJson.Default.CallOutcome) : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    private static CallOutcome? OutcomeOf(FoundHold hold, BeginRecord begin) => hold.State == "settled" ? CallReceipt.Read(hold.Receipt) : UsageEventComposer.Abandoned(begin);
 
     /// <summary>The calls that have a record.</summary>
     private IEnumerable<Guid> Written() =>

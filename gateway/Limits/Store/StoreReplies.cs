@@ -44,11 +44,11 @@ internal sealed record StoredHold(string State, string Owner, IReadOnlyList<stri
 /// <param name="Kinds">Of its counters, in their order.</param>
 /// <param name="Note">See <see cref="Spool.CallNote"/>; null for a call that was charged without a hold.</param>
 internal sealed record FoundHold(
-    string OrgId, string Epoch, Guid RequestId, string State, DateTimeOffset At, IReadOnlyList<string> Counters, IReadOnlyList<string> Kinds, IReadOnlyList<long> Quantities, byte[]? Receipt, byte[]? Note)
+    string OrgId, string Epoch, Guid RequestId, string State, string Owner, DateTimeOffset At, IReadOnlyList<string> Counters, IReadOnlyList<string> Kinds, IReadOnlyList<long> Quantities, byte[]? Receipt, byte[]? Note)
 {
     public static readonly RedisValue[] Fields = ["state", "owner", "at", "counters", "kinds", "quantities", "receipt", "call"];
 
-    public static FoundHold Read(string orgId, string epoch, Guid requestId, RedisValue[] values) => new(orgId, epoch, requestId, values[0].ToString(), DateTimeOffset.FromUnixTimeMilliseconds((long)values[2]),
+    public static FoundHold Read(string orgId, string epoch, Guid requestId, RedisValue[] values) => new(orgId, epoch, requestId, values[0].ToString(), values[1].ToString(), DateTimeOffset.FromUnixTimeMilliseconds((long)values[2]),
         Words(values[3]), Words(values[4]), (byte[]?)values[5] is { } packed ? new ReplyReader(packed).AllPacked() : [], (byte[]?)values[6], (byte[]?)values[7]);
 
     private static string[] Words(RedisValue value) => value.ToString().Split(' ', StringSplitOptions.RemoveEmptyEntries);

@@ -58,6 +58,35 @@ public sealed class LostGatewayTests
         await AgreedAsync(product);
     }
 
+    [Fact]
+    public async Task What_it_had_not_shipped_comes_from_its_holds_and_its_disk_puts_it_right()
+    {
+        await using var product = await WiredProduct.StartAsync(Plan);
+        using var load = new WitnessLoad(product, seed: 3);
+        var (left, gone) = (product.Gateways[0], product.Gateways[1]);
+        await CallAsync(load, gone, 3);
+        await AgreedAsync(product);
+        product.Core.Process.Kill();
+        await CallAsync(load, gone, 6);
+        await GoAsync(product, load, gone, TimeSpan.FromSeconds(2.5));   // how far it is is written down once a second
+        await product.Core.StartAgainAsync();
+        (await MissingAsync(product)).ShouldBe(7);
+        await DeclareAsync(product, gone);
+        await Eventually.TrueAsync("each call has its event", async () => await MissingAsync(product) == 0, TimeSpan.FromSeconds(30), () => left.Process.Process.Output);
+        await AgreedAsync(product);
+        var made = (await LedgerEvent.ReadAllAsync(product.Core.Database)).Where(it => it.IsFlagged).ToList();
+        made.ShouldHaveSingleItem("the others had been settled").Status.ShouldBe("abandoned");
+        await CallAsync(load, left, 2);
+        await AgreedAsync(product);
+
+        await gone.StartAgainAsync(waitUntilReady: false);   // its disk is back
+        await Eventually.TrueAsync("its own event of the call that ran says more", async () => (await LedgerEvent.ReadAllAsync(product.Core.Database)).Any(it => it.Corrects == made[0].Id),
+            TimeSpan.FromSeconds(30), () => gone.Process.Process.Output);
+        await AgreedAsync(product);
+        (await LedgerEvent.AskAsync<long>(product.Core.Database, "select count(*) from event_conflicts")).ShouldBe(0);
+        (await LedgerEvent.ReadAllAsync(product.Core.Database)).Count(it => it.Corrects is not null).ShouldBe(1);
+    }
+
     /// <summary>So many calls that are served; refused meanwhile they are asked for again.</summary>
     private static async Task CallAsync(WitnessLoad load, WiredGateway gateway, int calls)
     {
@@ -70,10 +99,11 @@ public sealed class LostGatewayTests
     }
 
     /// <summary>With a call in the middle of its stream.</summary>
-    private static async Task GoAsync(WiredProduct product, WitnessLoad load, WiredGateway gone)
+    private static async Task GoAsync(WiredProduct product, WitnessLoad load, WiredGateway gone, TimeSpan runs = default)
     {
-        var running = load.CallAsync(gone, "research/bob", "a b c reply:2000 chunk:2 pace:20", isStream: true);
+        var running = load.CallAsync(gone, "research/bob", "a b c reply:50 chunk:1 pace:200", isStream: true);
         await Eventually.TrueAsync("it runs", () => product.Provider.Served.Running > 0);
+        await Task.Delay(runs);
         gone.Process.Process.Kill();
         await running;
     }
