@@ -224,6 +224,8 @@ internal sealed class OrgEpoch(
     {
         var known = book.Read(orgId);
         var answer = await AskAsync("open", known?.Id ?? "", Math.Max(known?.Acknowledged ?? 0, Acknowledged), events.Orders is null ? "" : "ask");
+        if (answer[0] == "waits" && answer[5].Split(' ').Any(events.IsLost))
+            answer[0] = "lost";   // nobody will ever say that its part is there
         HasLost = answer[0] is "lost" or "gathering" || _called is not null;
         if (answer[0] == "none")
             answer = await FirstAsync();
@@ -262,7 +264,7 @@ internal sealed class OrgEpoch(
         return order is null or { State: EpochOrder.Fresh } ? await AskAsync("open", "", 0, order?.Epoch ?? "") : ["none", "", "", "0", "0"];
     }
 
-    /// <summary>Asks <c>epoch.lua</c>: result, epoch id, run id, this gateway's mutations, number of other gateways.</summary>
+    /// <summary>Asks <c>epoch.lua</c>: result, epoch id, run id, this gateway's mutations, number of other gateways, who of them has yet to look.</summary>
     private async Task<string[]> AskAsync(string what, string epoch, long acknowledged, string seen = "") =>
         [.. (await connection.EvaluateAsync(StoreConnection.Epoch, [QuotaKeys.Epoch(orgId)], [what, identity.Instance, epoch, acknowledged, seen], isFirst: true)).Select(Encoding.ASCII.GetString)];
 

@@ -59,6 +59,25 @@ public sealed class LostGatewayTests
     }
 
     [Fact]
+    public async Task A_store_that_was_restarted_waits_for_it_no_longer()
+    {
+        await using var product = await WiredProduct.StartAsync(Plan);
+        using var load = new WitnessLoad(product, seed: 4);
+        var (left, gone) = (product.Gateways[0], product.Gateways[1]);
+        await CallAsync(load, left, 4);
+        await CallAsync(load, gone, 4);
+        await AgreedAsync(product);
+        gone.Process.Process.Kill();
+        product.Redis.Process.Kill();
+        await product.Redis.StartAgainAsync();
+        await Eventually.TrueAsync("it waits for what only the other can say", async () =>
+            (await load.CallAsync(left, "research/ada", "a word reply:1", isStream: false)).Status == 503 && left.Process.Process.Output.Contains("yet to confirm", StringComparison.Ordinal), TimeSpan.FromSeconds(20));
+        await DeclareAsync(product, gone);
+        await CallAsync(load, left, 3);
+        await AgreedAsync(product);
+    }
+
+    [Fact]
     public async Task What_it_had_not_shipped_comes_from_its_holds_and_its_disk_puts_it_right()
     {
         await using var product = await WiredProduct.StartAsync(Plan);
