@@ -18,7 +18,7 @@ internal static class QuotaKeys
     /// <summary>The org's open holds by deadline.</summary>
     public static string Deadlines(string orgId, string epoch) => $"q:{{{orgId}}}:{epoch}:x";
 
-    /// <summary>A request's hold: state, counters, quantities, deadline, receipt.</summary>
+    /// <summary>A request's hold: state, counters, quantities, deadline, the note of its call, receipt.</summary>
     public static string Hold(string orgId, string epoch, Guid requestId) => $"q:{{{orgId}}}:{epoch}:h:{requestId:N}";
 
     /// <summary>The pattern of every org's hold keys, in every epoch.</summary>

@@ -32,6 +32,9 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
     /// <summary>The time that chooses windows, as far as is known here.</summary>
     public long NowMs => connection.NowMs;
 
+    /// <summary>The same without a test clock: what deadlines are reckoned by.</summary>
+    public long RealNowMs => connection.RealNowMs;
+
     /// <summary>Of every org that was asked for so far.</summary>
     public IEnumerable<OrgEpoch> Epochs => _lanes.Values.Select(lane => lane.Epoch);
 

@@ -6,7 +6,7 @@ using Quota.Gateway.Shipping;
 namespace Quota.Gateway.Lost;
 
 /// <summary>
-/// Looks for the holds of gateways that were declared lost, in the epochs in force, and sends the events of their calls until each is confirmed. Once
+/// Looks for the holds of gateways that were declared lost, and sends the events of their calls until each is confirmed. Once
 /// nothing of a gateway is held or open any more it is done with, until the next start. Several gateways do so: the core takes the first of each event.
 /// </summary>
 internal sealed class LostSweep(CurrentControl control, QuotaStore store, LostHolds holds, IEventSink sink, GatewayIdentity identity, LimitsOptions options, GatewayClock clock, ILogger<LostSweep> log) : BackgroundService
@@ -44,11 +44,12 @@ internal sealed class LostSweep(CurrentControl control, QuotaStore store, LostHo
         var (isDone, events) = (true, new Dictionary<Guid, byte[]>());
         await foreach (var hold in store.HoldsOfAsync(lost).WithCancellation(cancel))
         {
-            if (hold.State == "released" || _told.Contains(hold.RequestId) || (await InForceAsync(hold.OrgId) is { } epoch && hold.Epoch != epoch))
+            if (hold.State == "released" || _told.Contains(hold.RequestId))
                 continue;
-            if (hold.State == "held" || store.Epoch(hold.OrgId).Id is null)
+            var epoch = await InForceAsync(hold.OrgId);
+            if (hold.State != "settled" && (epoch is null || (hold.State == "held" && hold.Epoch == epoch)))
                 isDone = false;   // until it is reaped, or the counters are open again
-            else if (await holds.EventOfAsync(hold, state) is { } made)
+            else if ((hold.State == "settled" || hold.Epoch == epoch || await IsLastWordAsync(hold)) && await holds.EventOfAsync(hold, state, hold.Epoch == epoch) is { } made)
                 events[hold.RequestId] = made;
             if (events.Count == MostAtOnce)
                 await SendAsync(events, cancel);
@@ -56,6 +57,13 @@ internal sealed class LostSweep(CurrentControl control, QuotaStore store, LostHo
         await SendAsync(events, cancel);
         return isDone;
     }
+
+    /// <summary>
+    /// A hold of an epoch that was left stays as it was then. It is of a call that ended with its gateway, unless that one took its holds along: then the
+    /// epoch in force knows it, at least for as long as tombstones are kept.
+    /// </summary>
+    private async Task<bool> IsLastWordAsync(FoundHold hold) =>
+        store.RealNowMs < hold.DeadlineMs + (options.ReceiptTtl - 2 * options.HoldDeadline).TotalMilliseconds && await store.ReadHoldAsync(hold.OrgId, hold.RequestId) is null;
 
     /// <summary>Null while the org's counters are closed: that holds up no other org.</summary>
     private async ValueTask<string?> InForceAsync(string orgId)

@@ -23,15 +23,13 @@ internal sealed class LostCalls(CallSpool spool, GatewayIdentity identity, Quota
     /// <exception cref="TimeoutException">The same.</exception>
     public async Task<IReadOnlyList<(BeginRecord Begin, CallOutcome Outcome)>> FindAsync(ControlState state)
     {
-        var found = new Dictionary<Guid, FoundHold>();
+        var (written, found) = (Written().ToHashSet(), new Dictionary<Guid, FoundHold>());
         await foreach (var hold in store.HoldsOfAsync(new HashSet<string> { identity.Instance }))
         {
             // Those of earlier epochs stay as they were left, whatever became of their calls since.
-            if (hold.Epoch == store.Epoch(hold.OrgId).Earlier && IsOurs(hold) && found.Count < Most)
+            if (hold.Epoch == store.Epoch(hold.OrgId).Earlier && IsLost(hold) && !written.Contains(hold.RequestId) && found.Count < Most)
                 found[hold.RequestId] = hold;
         }
-        foreach (var id in found.Count > 0 ? Written() : [])
-            found.Remove(id);
         List<(BeginRecord, CallOutcome)> lost = [];
         foreach (var hold in found.Values.OrderBy(hold => hold.RequestId))
         {
@@ -43,7 +41,8 @@ internal sealed class LostCalls(CallSpool spool, GatewayIdentity identity, Quota
         return lost;
     }
 
-    private bool IsOurs(FoundHold hold) => hold.State switch
+    /// <summary>Unless it has a record.</summary>
+    private bool IsLost(FoundHold hold) => hold.State switch
     {
         "held" or "reaped" => true,
         "settled" => CallReceipt.Read(hold.Receipt) is { Seq: { } seq } && seq >= spool.FirstSeq,

@@ -67,13 +67,14 @@ public sealed class LostGatewayTests
         await CallAsync(load, left, 4);
         await CallAsync(load, gone, 4);
         await AgreedAsync(product);
-        gone.Process.Process.Kill();
+        await GoAsync(product, load, gone);
         product.Redis.Process.Kill();
         await product.Redis.StartAgainAsync();
         await Eventually.TrueAsync("it waits for what only the other can say", async () =>
             (await load.CallAsync(left, "research/ada", "a word reply:1", isStream: false)).Status == 503 && left.Process.Process.Output.Contains("yet to confirm", StringComparison.Ordinal), TimeSpan.FromSeconds(20));
         await DeclareAsync(product, gone);
         await CallAsync(load, left, 3);
+        await Eventually.TrueAsync("the call that ran has its event", async () => await MissingAsync(product) == 0, TimeSpan.FromSeconds(30), () => left.Process.Process.Output);
         await AgreedAsync(product);
     }
 
