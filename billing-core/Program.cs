@@ -5,6 +5,7 @@ using Quota.Billing.Customers;
 using Quota.Billing.Database;
 using Quota.Billing.Diagnostics;
 using Quota.Billing.Epochs;
+using Quota.Billing.Gateways;
 using Quota.Billing.Facts;
 using Quota.Billing.Http;
 using Quota.Billing.Ingest;
@@ -64,6 +65,7 @@ public static partial class Program
         services.AddDiagnostics();
         services.AddCustomers();
         services.AddEpochs();
+        services.AddGateways(settings, report);
         services.AddFacts();
         services.AddMetering();
         services.AddIngest(settings, report);
@@ -86,6 +88,7 @@ public static partial class Program
         app.MapClock();
         app.MapCustomers();
         app.MapEpochs();
+        app.MapGateways();
         app.MapFacts();
         app.MapMetering();
         app.MapIngest();

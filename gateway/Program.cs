@@ -4,6 +4,7 @@ using Quota.Gateway.ControlPlane;
 using Quota.Gateway.Diagnostics;
 using Quota.Gateway.Forwarding;
 using Quota.Gateway.Limits;
+using Quota.Gateway.Lost;
 using Quota.Gateway.Metering;
 using Quota.Gateway.Providers;
 using Quota.Gateway.Shipping;
@@ -27,6 +28,7 @@ try
         .AddShipping(control, settings)  // events on their way, until confirmed
         .AddControlPlane(control, settings)  // keys, limits, prices
         .AddSpool(settings)              // the durable local log; throws first when any setting is wrong
+        .AddLost(control)                // calls of gateways that are gone for good
         .AddDiagnostics();               // metrics, admin port
 
     builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel((_, kestrel) =>

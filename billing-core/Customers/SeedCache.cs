@@ -9,7 +9,7 @@ namespace Quota.Billing.Customers;
 /// Seeds of the windows that began before every call was counted, and of those in which a call was corrected: an exact sum and its version,
 /// read again only when such events of the org were stored since. The version is the number of events, for the latter of corrections, that
 /// the org ever stored, plus one (see migrations 0041, 0047): it grows with what was summed and with nothing else, on every replica alike.
-/// A limit that is enabled again goes from the latter to the former, never back, and there are never fewer events than corrections.
+/// A gathering without gateways that were lost raises it too, since their events are uncounted from then on. A limit that is enabled again goes from the latter to the former, never back, and there are never fewer events than corrections.
 /// </summary>
 /// <remarks>
 /// A sum may take longer than a revocation may wait, so sums run beside the snapshot: it waits <see cref="Patience"/> for them and then
@@ -68,7 +68,8 @@ internal sealed class SeedCache(NpgsqlDataSource database, TimeProvider clock, I
             await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
             var version = await connection.QuerySingleOrDefaultAsync<UsageVersion>(
                 UsageVersion.Select, new { customers = new[] { window.Limit.CustomerId } });
-            var used = await UsageQuery.ReadAsync(connection, window.Limit, window.Window, window.Of, QueryPatience, cancel);
+            var lost = await connection.ExecuteScalarAsync<string[]?>("select lost from epochs where customer_id = @CustomerId", new { window.Limit.CustomerId });
+            var used = await UsageQuery.ReadAsync(connection, window.Limit, window.Window, window.Of, QueryPatience, lost, cancel);
             entry.Replace(1 + (version?.For(window.Of) ?? 0), window, used);
         }
         catch (Exception error)

@@ -1,5 +1,6 @@
 using Quota.Billing.Access;
 using Quota.Billing.Diagnostics;
+using Quota.Billing.Http;
 using Quota.Billing.Ingest;
 using Quota.Shared.ControlPlane;
 
@@ -14,8 +15,12 @@ internal static class SnapshotEndpoints
     private static async Task<IResult> Get(HttpContext context, SnapshotCache cache, GatewayInstances gateways, BillingMetrics metrics, CancellationToken cancel)
     {
         // Known before it can count: whoever gathers counters later must not leave it out.
-        if (context.Request.Headers[ControlSnapshot.Gateway].ToString() is { Length: > 0 and <= GatewayInstances.MaxName } instance)
-            await gateways.SeenAsync(instance, null, cancel);
+        if (context.Request.Headers[ControlSnapshot.Gateway].ToString() is { Length: > 0 } instance)
+        {
+            if (!GatewayInstances.IsName(instance))
+                return ApiErrors.Unprocessable(ControlSnapshot.Gateway, GatewayInstances.Mistake(instance));
+            await gateways.SeenAsync(instance, null, cancel, polls: true);
+        }
         var entry = await cache.GetAsync(cancel);
         context.Response.Headers.ETag = entry.ETag;
         context.Response.Headers.CacheControl = "no-cache";

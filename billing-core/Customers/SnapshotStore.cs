@@ -13,12 +13,14 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
-        var orgs = await connection.QueryAsync<OrgRow>(
+        var orgs = (await connection.QueryAsync<OrgRow>(
             """
-            select c.id, c.external_id, c.timezone, c.currency, c.markup, e.epoch as gathering
-            from customers c left join epochs e on e.customer_id = c.id and e.state = 'gathering' where c.deleted_at is null order by c.id
-            """);
-        var limits = (await connection.QueryAsync<Limit>(Limits, new { now })).AsList();
+            select c.id, c.external_id, c.timezone, c.currency, c.markup, case when e.state = 'gathering' then e.epoch end as gathering,
+                case when cardinality(e.lost) > 0 then e.since end as gathered_without
+            from customers c left join epochs e on e.customer_id = c.id where c.deleted_at is null order by c.id
+            """)).AsList();
+        var without = orgs.Where(org => org.GatheredWithout is not null).ToDictionary(org => org.Id, org => org.GatheredWithout!.Value);
+        var limits = (await connection.QueryAsync<Limit>(Limits, new { now })).Select(limit => CountedBy(limit, without)).ToList();
         var seeds = await seedCache.ReadAsync(connection, limits, now);
         return new ControlSnapshot
         {
@@ -28,6 +30,7 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
             Orgs = [.. orgs.Select(org => new SnapshotOrg(Text(org.Id), org.ExternalId, org.Timezone, org.Currency, org.Markup, org.Gathering))],
             Keys = [.. (await connection.QueryAsync<KeyRow>(Keys, new { now })).Select(ToKey)],
             Limits = [.. limits.Select(limit => ToLimit(limit, seeds[limit.Id]))],
+            Lost = (await connection.QueryAsync<LostGateway>("select instance, lost_at as at from gateways where lost_at is not null order by instance")).AsList(),
             Prices = await PriceStore.ForGatewaysAsync(connection, now),
         };
     }
@@ -77,6 +80,10 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
     private static Dictionary<string, string> Tags(JsonElement metadata) =>
         metadata.EnumerateObject().Where(entry => entry.Value.ValueKind == JsonValueKind.String).ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!);
 
+    /// <summary>Counters that were gathered without a gateway that was lost began then: all that it had counted before is a seed.</summary>
+    private static Limit CountedBy(Limit limit, Dictionary<Guid, DateTimeOffset> without) =>
+        without.TryGetValue(limit.CustomerId, out var gathered) && !(limit.CountedSince >= gathered) ? limit with { CountedSince = gathered } : limit;
+
     private static SnapshotLimit ToLimit(Limit limit, IEnumerable<SnapshotSeed> seeds) => new()
     {
         Code = limit.Code,
@@ -93,7 +100,7 @@ internal sealed class SnapshotStore(NpgsqlDataSource database, SeedCache seedCac
 
     private static string Text(Guid id) => id.ToString("N");
 
-    private sealed record OrgRow(Guid Id, string ExternalId, string Timezone, string Currency, decimal Markup, string? Gathering);
+    private sealed record OrgRow(Guid Id, string ExternalId, string Timezone, string Currency, decimal Markup, string? Gathering, DateTimeOffset? GatheredWithout);
 
     private sealed record KeyRow
     {

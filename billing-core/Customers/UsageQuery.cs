@@ -30,12 +30,13 @@ internal static class UsageQuery
 
     /// <param name="connection">Open; the sums are of what its transaction sees.</param>
     /// <param name="patience">Seconds that the database may take.</param>
+    /// <param name="lost">Gateways whose events are on no counter any more, whatever they list.</param>
     /// <returns>
     /// Largest first. For people nodes with use; for seeds every node that an event names, at 0 and below too: what fell there must reach
     /// the counter, which has the sum from before.
     /// </returns>
     public static async Task<IReadOnlyList<NodeUsage>> ReadAsync(
-        NpgsqlConnection connection, Limit limit, (long Start, long End) window, UsageOf of, int? patience = null, CancellationToken cancel = default)
+        NpgsqlConnection connection, Limit limit, (long Start, long End) window, UsageOf of, int? patience = null, string[]? lost = null, CancellationToken cancel = default)
     {
         var nodes = (await NodesAsync(connection, limit, withOverridden: of != UsageOf.All, cancel)).AsList();
         var (terms, selector) = (limit.Terms, limit.Terms.Selector);
@@ -46,7 +47,7 @@ internal static class UsageQuery
             from (select v.id, v.at, v.customer_id, coalesce(v.counted, array[]::uuid[]) as counted, v.properties::jsonb as properties from events v
                 where v.source = 'gateway' and v.customer_id = @CustomerId and v.at >= @from and v.at < @to offset 0) e
             join unnest(@ids, @names, @counters) as n (id, name, counter) on n.name = {UsageSql.NameOf(limit.Each ?? limit.NodeKind)}
-            where {UsageSql.NameOf(limit.NodeKind)} = @parent and not (@uncountedOnly and n.counter = any(e.counted))
+            where {UsageSql.NameOf(limit.NodeKind)} = @parent and not (@uncountedOnly and n.counter = any(e.counted) and coalesce(e.properties ->> 'instance', '') <> all(@lost))
                 and {UsageSql.Selected}{(of == UsageOf.Corrections ? $" and {UsageSql.IsCorrection}" : "")}
             group by n.id
             """, new
@@ -59,6 +60,7 @@ internal static class UsageQuery
             names = nodes.ConvertAll(node => node.Name).ToArray(),
             counters = nodes.ConvertAll(node => of != UsageOf.All ? Guid.ParseExact(CounterName.Of(limit.IdentityOf(node.Id), window.Start), "N") : Guid.Empty).ToArray(),
             uncountedOnly = of != UsageOf.All,
+            lost = lost ?? [],
             currency = terms.IsMoney ? terms.Currency : null,
             models = UsageSql.Likes(selector?.Models),
             providers = UsageSql.List(selector?.Providers),

@@ -17,12 +17,12 @@ internal static class EpochEndpoints
     private static async Task<IResult> Ask(JsonBody body, EpochStore store, GatewayInstances gateways, CancellationToken cancel)
     {
         var input = body.Input;
-        var (instance, org) = (input.RequiredText("instance", GatewayInstances.MaxName), Org(input));
+        var (instance, org) = (GatewayInstances.NameIn(input), Org(input));
         var (lost, again) = (input.Flag("lost") ?? false, input.Whole("again", 0, long.MaxValue));
         if (!input.Validation.IsValid)
             return ApiErrors.Unprocessable(input.Validation);
-        await gateways.SeenAsync(instance, null, cancel);
-        return await store.AskAsync(org, lost, again, cancel) is { } order ? Results.Ok(order) : ApiErrors.NotFound("organization");
+        await gateways.SeenAsync(instance, null, cancel, polls: true);
+        return await store.AskAsync(instance, org, lost, again, cancel) is { } order ? Results.Ok(order) : ApiErrors.NotFound("organization");
     }
 
     private static async Task<IResult> Opened(JsonBody body, EpochStore store, CancellationToken cancel)

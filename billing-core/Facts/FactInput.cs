@@ -14,7 +14,7 @@ internal static class FactInput
 
     /// <summary>Mistakes go to the input's validation; look there before using what was read.</summary>
     public static FactReport Read(Input input) =>
-        new(input.RequiredText("instance", GatewayInstances.MaxName), [.. input.Objects("facts", FactReport.MostFacts).Select(ReadFact)]);
+        new(GatewayInstances.NameIn(input), [.. input.Objects("facts", FactReport.MostFacts).Select(ReadFact)]);
 
     /// <summary>The kinds, or only the one that a list asks for; a mistake when it is none.</summary>
     public static bool IsKind(string kind, out string problem)

@@ -68,7 +68,7 @@ internal sealed record GatewayBatch(
         }
         json.Read();    // what follows the object is a mistake
         var input = new Input(JsonElement.Parse(head.Append('}').ToString()), validation);
-        var instance = input.RequiredText("instance", GatewayInstances.MaxName);
+        var instance = GatewayInstances.NameIn(input);
         var watermark = input.Time("watermark");
         if (!validation.IsValid)
             return null;

@@ -18,6 +18,9 @@ internal sealed record GatewayEvent(
     Guid Id, Guid Digest, DateTimeOffset IdTime, DateTimeOffset At, string Org, string? Subscription, string Code, Guid? Corrects,
     Guid[] Counted, ReadOnlyMemory<byte> Properties, ReadOnlyMemory<byte> Body)
 {
+    /// <summary>See <see cref="UsageEvent.Lost"/>.</summary>
+    public bool IsOfLost { get; init; }
+
     public const int MaxBytes = 256 * 1024;
     public const int MaxCounted = 1_000;
     public const int MaxTags = 100;
@@ -43,7 +46,7 @@ internal sealed record GatewayEvent(
             var counted = (parsed.Counted ?? []).Select(counter => Guid.ParseExact(counter, "N")).ToArray();
             var read = new GatewayEvent(
                 parsed.Id, DigestOf(raw), idTime, ToMicroseconds(parsed.At), parsed.Org, parsed.Subscription, parsed.Code,
-                parsed.Corrects, counted, properties.Write(parsed), body);
+                parsed.Corrects, counted, properties.Write(parsed), body) { IsOfLost = parsed.Lost == true };
             return new GatewayEventOutcome(parsed.Id, read, null);
         }
         // InvalidOperationException and ArgumentException: text that is no Unicode.

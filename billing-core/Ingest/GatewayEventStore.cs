@@ -40,9 +40,18 @@ internal sealed class GatewayEventStore(
         var rest = events.Where(one => !claimed.Contains(one.Id)).Select(one => one.Id).ToArray();
         var stored = rest.Length == 0 ? [] : await DigestsAsync(connection, rest, cancel);
         var results = Classify(batch, claimed, stored, astray);
+        var fresh = accepted.ConvertAll(i => storable[i]);
+        var corrections = await EventsOfLost.ResolveAsync(connection, batch, fresh, results, cancel);
         await ingest.CommitAsync(
-            [.. KeepConflicts(batch, results), .. Annotate(batch.Settled)],
+            [.. KeepConflicts(batch, results), .. EventsOfLost.Keep(fresh), .. Annotate(batch.Settled)],
             UsageVersions.Raise(accepted.ConvertAll(i => (keys[i].CustomerId, storable[i])), ingest.Shard), cancel);
+        // Not answered before they are stored, too: a lost gateway's event that comes again finds the same ones.
+        return corrections.Count == 0 ? results : await AfterAsync(new GatewayBatch(batch.Instance, null, corrections, new Dictionary<Guid, decimal>(), 0), results, cancel);
+    }
+
+    private async Task<IReadOnlyList<ShipResult>> AfterAsync(GatewayBatch corrections, List<ShipResult> results, CancellationToken cancel)
+    {
+        await StoreAsync(corrections, cancel);
         return results;
     }
 

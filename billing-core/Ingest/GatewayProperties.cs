@@ -101,6 +101,8 @@ internal sealed class GatewayProperties(bool keepsRaw) : IDisposable
         WriteIfPresent(_json, "at_source", usage.AtSource == "redis" ? null : usage.AtSource);
         if (usage.Estimated)
             _json.WriteBoolean("estimated", true);
+        if (usage.Lost == true)
+            _json.WriteBoolean("lost", true);
         if (keepsRaw && usage.UsageRaw is { } raw && raw.Utf8.IndexOf("\\u0000"u8) < 0)
         {
             _json.WritePropertyName("usage_raw");

@@ -11,6 +11,7 @@ internal sealed class ControlState
 {
     private readonly PriceBook _prices;
     private readonly FrozenDictionary<string, SnapshotOrg> _orgs;
+    private readonly FrozenDictionary<string, DateTimeOffset> _lost;
 
     /// <exception cref="FormatException">The snapshot refers to what it does not hold, or a price or limit has mistakes.</exception>
     public ControlState(ControlSnapshot snapshot, IReadOnlyDictionary<string, ILimitKind> kinds)
@@ -18,6 +19,7 @@ internal sealed class ControlState
         Snapshot = snapshot;
         var orgs = snapshot.Orgs.GroupBy(org => org.Id).ToDictionary(group => group.Key, group => group.First());
         _orgs = orgs.ToFrozenDictionary();
+        _lost = snapshot.Lost.DistinctBy(lost => lost.Instance).ToFrozenDictionary(lost => lost.Instance, lost => lost.At);
         var limits = new LimitCompiler(snapshot, orgs, kinds);
         Callers = [.. snapshot.Keys.Select(key => orgs.TryGetValue(key.OrgId, out var org)
             ? new CallerKey(key, org, limits.PlanOf(key)) : throw new FormatException($"key {key.Id} names org {key.OrgId}, which the snapshot does not hold"))];
@@ -30,6 +32,9 @@ internal sealed class ControlState
     }
 
     public ControlSnapshot Snapshot { get; }
+
+    /// <summary>When a gateway was declared lost; null when it was not.</summary>
+    public DateTimeOffset? LostAt(string instance) => _lost.TryGetValue(instance, out var at) ? at : null;
 
     public string Version => Snapshot.Version;
 

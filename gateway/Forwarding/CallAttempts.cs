@@ -21,7 +21,7 @@ internal sealed record Attempt(int Number, Guid Id, Guid RequestId, Upstream Ups
 /// Sends a call to its upstreams in turn until one answers it. Each attempt is held, begun, ended and settled for itself, with an id and an
 /// event of its own: what one of them billed is never lost in the next (protocols.md, B7).
 /// </summary>
-internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, RunningStreams streams, UpstreamPool pool, LimitsOptions limits, GatewayClock clock)
+internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecovery recovery, CallRecorder recorder, CallForwarder forwarder, RunningStreams streams, UpstreamPool pool, GatewayIdentity identity, LimitsOptions limits, GatewayClock clock)
 {
     private readonly Func<BeginRecord, Hold, CallOutcome, ValueTask> _end = recorder.EndAsync;
     private readonly Func<BeginRecord, CallOutcome, CallOutcome, ValueTask> _correct = recorder.CorrectAsync;
@@ -49,10 +49,12 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
             return new Refusal.Unavailable("price", $"The price of {upstream.Provider}/{call.Model} is not known.", 30);
         if (Unpriced.Find(call, $"{upstream.Provider}/{call.Model}", price) is { } unpriced)
             return new Refusal.Unavailable("price", unpriced, 30);
+        if (call.State.LostAt(identity.Instance) is { } lostAt)
+            return new Refusal.Unavailable("lost", $"This gateway was declared lost at {lostAt:O} and counts no more: it ships what it has left; then give it an empty spool folder.", 30);
         if ((recovery.IsDone ? spool.Refuses() : "calls of an earlier run are being recovered") is { } reason)
             return new Refusal.Unavailable("spool", $"No metered call can be written down now: {reason}.", 2);
 
-        var (plan, demand) = (caller.Plan.For(call.Model, upstream.Provider, call.Target.Route.Kind), DemandOf(call, upstream, price));
+        var (plan, demand) = (caller.Plan.For(call.Model, upstream.Provider, call.Target.Route.Kind), DemandOf(call, attempt, price));
         var decision = await limiter.ReserveAsync(caller.Org.Id, plan, attempt.Id, demand);
         if (CountsInput(decision) && Tightened(call, demand) is { } smaller)
             decision = await limiter.ReserveAsync(caller.Org.Id, plan, attempt.Id, demand = smaller);
@@ -72,7 +74,7 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
 
     /// <summary>The demand with its input counted by the model's tokenizer; null when that says no less.</summary>
     private Demand? Tightened(AskedCall call, Demand demand) =>
-        InTurn(() => InputBound.Tight(call.Target.Route.Kind, call.Model, call.Request)) is { } tight && tight < demand.InputTokens ? demand with { InputTokens = tight } : null;
+        InTurn(() => InputBound.Tight(call.Target.Route.Kind, call.Model, call.Request)) is { } tight && tight < demand.InputTokens ? demand with { InputTokens = tight, Call = demand.Call! with { InputEstimate = CallBegin.EstimateOf(tight, call.Request) } } : null;
 
     /// <summary>Null while half of the processors count already: who has much counted shall not have all the time there is.</summary>
     private long? InTurn(Func<long?> count)
@@ -119,11 +121,11 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
     /// The most the call can use. Input: what its grammar knows, else its bytes, else the context window. Output: the client's own bound, else the
     /// model's, else a ceiling.
     /// </summary>
-    private Demand DemandOf(AskedCall call, Upstream upstream, PriceFunction price)
+    private Demand DemandOf(AskedCall call, Attempt attempt, PriceFunction price)
     {
-        var request = call.Request;
+        var (request, upstream) = (call.Request, attempt.Upstream);
         var window = price.Price.MaxInputTokens ?? (request.HasMedia ? limits.MaxInputTokens : long.MaxValue);
-        return new Demand
+        var demand = new Demand
         {
             InputTokens = request.MostInputTokens ?? Math.Min(InputBound.Cheap(upstream.Provider, call.Model, request) ?? window, window),
             Choices = request.Choices,
@@ -143,5 +145,6 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
             Characters = request.Characters,
             ToolCalls = request.ToolCalls,
         };
+        return demand with { Call = CallBegin.NoteOf(call, attempt, demand) };
     }
 }

@@ -38,7 +38,7 @@ internal static class CallBegin
         Price = price.Price,
         PriceFunction = price,
         Markup = demand.Markup != 1 ? demand.Markup : null,
-        InputEstimate = Math.Min(demand.InputTokens, (call.Request.InputBytes + CallMeter.BytesPerTokenEstimate - 1) / CallMeter.BytesPerTokenEstimate),
+        InputEstimate = EstimateOf(demand.InputTokens, call.Request),
         OutputBound = (hold.ClampedTo ?? demand.Output) * demand.Choices,
         BytesIn = demand.BytesIn,
         Images = demand.Images,
@@ -47,6 +47,37 @@ internal static class CallBegin
         Held = HeldMoney(hold, demand.Price),
         Counters = CountersOf(hold),
     };
+
+    /// <summary>The same as far as it is known before the reserve and worth keeping with the hold.</summary>
+    public static CallNote NoteOf(AskedCall call, Attempt attempt, Demand demand) => new()
+    {
+        RequestId = attempt.Number > 1 ? attempt.RequestId : null,
+        Attempt = attempt.Number > 1 ? attempt.Number : null,
+        KeyId = call.Caller.Key.Id,
+        Team = call.Caller.Key.Team,
+        User = call.Caller.Key.User,
+        Subscription = call.Caller.Key.Subscription,
+        Environment = call.Caller.Key.Environment,
+        Tags = call.Caller.Key.Tags.Count > 0 ? call.Caller.Key.Tags : null,
+        Provider = attempt.Upstream.Provider,
+        Upstream = attempt.Upstream.Name,
+        Route = call.Target.Route.Template,
+        Endpoint = call.Target.Route.Kind,
+        Model = call.Model,
+        RequestedModel = call.Request.Model != call.Model ? call.Request.Model : null,
+        ServiceTier = call.Request.ServiceTier,
+        Stream = call.Request.Stream,
+        Markup = demand.Markup != 1 ? demand.Markup : null,
+        InputEstimate = EstimateOf(demand.InputTokens, call.Request),
+        BytesIn = demand.BytesIn,
+        Images = demand.Images,
+        Seconds = demand.Seconds > 0 ? demand.Seconds : null,
+        Characters = demand.Characters > 0 ? demand.Characters : null,
+    };
+
+    /// <summary>Input tokens of a call whose usage never comes.</summary>
+    public static long EstimateOf(long mostTokens, Providers.ProviderRequest request) =>
+        Math.Min(mostTokens, (request.InputBytes + CallMeter.BytesPerTokenEstimate - 1) / CallMeter.BytesPerTokenEstimate);
 
     private static string? HeldMoney(Hold hold, PriceFunction price)
     {

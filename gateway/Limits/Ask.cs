@@ -45,6 +45,8 @@ internal sealed class Ask
 
     public long Choices => _demand.Choices;
 
+    public Spool.CallNote? Call => _demand.Call;
+
     private long FirstStep => Math.Min(_options.StepTokens, _demand.Output * _demand.Choices);
 
     /// <summary>The limit that not even the least can ever fit; null when each could, were it empty.</summary>
@@ -89,6 +91,7 @@ internal sealed class Ask
             Epoch = epoch,
             IsStored = epoch is not null,
             ClampedTo = clampedTo,
+            Call = _demand.Call,
             Warnings = warnings,
             IsStepwise = epoch is not null && IsStepwise,
             MostTokens = (clampedTo ?? _demand.Output) * Choices,

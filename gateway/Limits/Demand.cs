@@ -51,6 +51,9 @@ internal sealed record Demand
 
     public long BytesIn { get; init; }
 
+    /// <summary>What the hold is to say of its call; null leaves that out (tests).</summary>
+    public Spool.CallNote? Call { get; init; }
+
     /// <summary>What its price is asked for.</summary>
     public CallBounds Bounds => new()
     {

@@ -30,6 +30,9 @@ internal sealed class Hold(Guid requestId, string orgId, DateTimeOffset at, IRea
     /// <summary>Soft limits that are passed, as <c>x-quota-warning</c> says it.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
+    /// <summary>What it says of its call.</summary>
+    public Spool.CallNote? Call { get; init; }
+
     /// <summary>Whether some counters hold only as much output as <see cref="CoveredTokens"/>.</summary>
     public bool IsStepwise { get; init; }
 

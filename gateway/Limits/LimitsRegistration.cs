@@ -46,6 +46,7 @@ internal static class LimitsRegistration
     {
         Content = org => provider.GetRequiredService<CounterRebuild>().Content(org),
         Orders = provider.GetService<IEpochOrders>(),
+        IsLost = name => provider.GetRequiredService<CurrentControl>().Now?.LostAt(name) is not null,
         RebuildAsync = epoch => provider.GetRequiredService<CounterRebuild>().RunAsync(epoch),
         GuardFailed = guard => provider.GetRequiredService<GatewayMetrics>().GuardFailed(guard),
     };

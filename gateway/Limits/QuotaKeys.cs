@@ -18,8 +18,21 @@ internal static class QuotaKeys
     /// <summary>The org's open holds by deadline.</summary>
     public static string Deadlines(string orgId, string epoch) => $"q:{{{orgId}}}:{epoch}:x";
 
-    /// <summary>A request's hold: state, counters, quantities, deadline, receipt.</summary>
+    /// <summary>A request's hold: state, counters, quantities, deadline, the note of its call, receipt.</summary>
     public static string Hold(string orgId, string epoch, Guid requestId) => $"q:{{{orgId}}}:{epoch}:h:{requestId:N}";
+
+    /// <summary>The pattern of every org's hold keys, in every epoch.</summary>
+    public const string Holds = "q:{*}:*:h:*";
+
+    /// <summary>Whose hold it is, from its key.</summary>
+    public static bool TryParseHold(string key, out string orgId, out string epoch, out Guid requestId)
+    {
+        (orgId, epoch, requestId) = ("", "", default);
+        if (key.Split(':') is not ["q", ['{', .. var org, '}'], var its, "h", var id] || !Guid.TryParseExact(id, "N", out requestId))
+            return false;
+        (orgId, epoch) = (org, its);
+        return true;
+    }
 
     public static string Counter(string orgId, string epoch, string counterId) => $"q:{{{orgId}}}:{epoch}:c:{counterId}";
 }

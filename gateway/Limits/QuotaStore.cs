@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Quota.Gateway.Limits.Store;
+using Quota.Gateway.Spool;
 using Quota.Shared.Amounts;
 using StackExchange.Redis;
 
@@ -31,6 +32,9 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
     /// <summary>The time that chooses windows, as far as is known here.</summary>
     public long NowMs => connection.NowMs;
 
+    /// <summary>The same without a test clock: what deadlines are reckoned by.</summary>
+    public long RealNowMs => connection.RealNowMs;
+
     /// <summary>Of every org that was asked for so far.</summary>
     public IEnumerable<OrgEpoch> Epochs => _lanes.Values.Select(lane => lane.Epoch);
 
@@ -41,14 +45,16 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
         (Connection: connection, Book: book, Options: options, Identity: identity, Clock: clock, Events: events));
 
     /// <summary>Holds the worst case on every counter, all or none.</summary>
+    /// <param name="call">What the hold is to say of its call.</param>
     /// <param name="least">Output tokens of each answer that must fit at least; equal to <paramref name="most"/> unless it may be clamped.</param>
-    public async Task<StoreReserve> ReserveAsync(string orgId, IReadOnlyList<LimitCounter> counters, Guid requestId, WorstCase[] worst, long least, long most, long choices)
+    public async Task<StoreReserve> ReserveAsync(string orgId, IReadOnlyList<LimitCounter> counters, Guid requestId, WorstCase[] worst, long least, long most, long choices, CallNote? call = null)
     {
+        call?.Meters = [.. counters.Select(counter => counter.Terms.Meter)];
         for (var attempt = 1; ; attempt++)
         {
             var windows = WindowsAt(counters, connection.NowMs);
             var notAfter = connection.RealNowMs + (long)options.RedisTimeout.TotalMilliseconds;
-            var op = new ReserveOp(requestId, counters, windows, worst, least, most, choices, notAfter);
+            var op = new ReserveOp(requestId, counters, windows, worst, least, most, choices, notAfter, call);
             var reply = await SendAsync(orgId, op);
             var words = new ReplyReader(reply);
             switch (Encoding.ASCII.GetString(words.Word()))
@@ -119,6 +125,23 @@ internal sealed class QuotaStore(StoreConnection connection, EpochBook book, Lim
         var values = await connection.HashAsync(QuotaKeys.Hold(orgId, await Epoch(orgId).OpenAsync(), requestId), "state", "owner", "counters", "quantities", "receipt");
         return values[0].IsNull ? null : new StoredHold(values[0].ToString(), values[1].ToString(), Words(values[2]),
             (byte[]?)values[3] is { } packed ? new ReplyReader(packed).AllPacked() : [], (byte[]?)values[4]);
+    }
+
+    /// <summary>
+    /// Every hold of these gateways that the store has, of any org and any epoch, whatever is believed of those: for what is rare, since all keys are
+    /// looked through. Read as it goes: what changes meanwhile may be seen or not.
+    /// </summary>
+    public async IAsyncEnumerable<FoundHold> HoldsOfAsync(IReadOnlySet<string> owners)
+    {
+        await foreach (var keys in connection.KeysAsync(QuotaKeys.Holds))
+        {
+            var found = await Task.WhenAll(keys.Select(async key => (Key: key, Values: await connection.HashAsync(key, FoundHold.Fields))));
+            foreach (var (key, values) in found)
+            {
+                if (owners.Contains(values[1].ToString()) && QuotaKeys.TryParseHold(key, out var org, out var its, out var requestId))
+                    yield return FoundHold.Read(org, its, requestId, values);
+            }
+        }
     }
 
     /// <summary>What a counter says now, in the window of now.</summary>

@@ -70,7 +70,7 @@ internal sealed class RedisLimiter(QuotaStore store, ReleaseQueue releases, Grac
             return new ReserveDecision.NeverFits(never);
         try
         {
-            var reply = await store.ReserveAsync(orgId, counters, requestId, ask.Held, ask.Least, ask.Most, ask.Choices);
+            var reply = await store.ReserveAsync(orgId, counters, requestId, ask.Held, ask.Least, ask.Most, ask.Choices, ask.Call);
             return reply.Outcome switch
             {
                 StoreOutcome.Held => new ReserveDecision.Held(ask.HoldOf(orgId, requestId, reply.At, reply.Counters, reply.Output, reply.Epoch, Warnings(reply.Counters))),

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Threading.Channels;
 using Quota.Gateway.Limits;
 using Quota.Gateway.Limits.Store;
@@ -39,7 +38,7 @@ internal sealed class Settler(QuotaStore store, CallSpool spool, CounterTally ta
     public async Task SettleAsync(EndedCall call, bool canWait = false)
     {
         var begin = call.Begin;
-        var receipt = JsonSerializer.SerializeToUtf8Bytes(call.Outcome, SpoolJson.Default.CallOutcome);
+        var receipt = CallReceipt.Write(call.Outcome, call.Seq);
         var added = begin.IsHeld
             ? await store.SettleAsync(begin.OrgId, begin.Id, [.. begin.Counters.Select(counter => counter.Id)], call.Amounts, receipt, canWait)
             : await store.ChargeAsync(begin.OrgId, begin.Id, [.. begin.Counters.Select((counter, i) => new ChargedCounter(counter.Id, counter.Kind, counter.EndsAtMs, call.Amounts[i]))], receipt);

@@ -49,6 +49,12 @@ internal sealed class CallSpool : IDisposable
     /// <summary>The number of the first event that the segments can still hold.</summary>
     public long FirstSeq { get; }
 
+    /// <summary>
+    /// Events may have gone with the machine's power and are still to be looked for (<see cref="LostCalls"/>): until then nothing is promised of what
+    /// is to come, and no segment goes, since what is in none of them was never written.
+    /// </summary>
+    public bool MayHaveLost { get; private set; }
+
     /// <summary>What the tally is at this moment; asked before a segment goes, whose records it must then hold.</summary>
     public Func<Limits.TallyCheckpoint>? Tally { get; set; }
 
@@ -87,11 +93,18 @@ internal sealed class CallSpool : IDisposable
 
     /// <exception cref="IOException">Another gateway runs on this folder, or the disk fails.</exception>
     /// <exception cref="SpoolDamagedException">A record is damaged.</exception>
-    public static CallSpool Open(SpoolOptions options, SpoolFolder folder, TallyFile tally) => Open(options, folder.Disk, folder.Identity.Instance, folder.SameBoot, tally, folder.Lock);
+    public static CallSpool Open(SpoolOptions options, SpoolFolder folder, TallyFile tally) => Open(options, folder.Disk, folder.Identity.Instance, folder.SameBoot, tally, folder.Lock).Awaiting(folder.MayHaveLost);
 
     /// <param name="sameBoot">Whether the machine has been up since the last run: see <see cref="SpoolScan"/>.</param>
     public static CallSpool Open(SpoolOptions options, ISpoolDisk disk, string instance, bool sameBoot, TallyFile tally, IDisposable? folderLock = null) =>
         new(options, disk, instance, folderLock, SpoolContents.Read(disk, sameBoot, tally.Read().Through), tally);
+
+    /// <summary>What was lost has been begun and ended anew.</summary>
+    public void FoundLost()
+    {
+        MayHaveLost = false;
+        OpenEvents.End(Guid.Empty);
+    }
 
     /// <summary>Written before the call is sent.</summary>
     /// <exception cref="Limits.Store.StoreClosedException">It was reserved so long ago that the core has been told that nothing so old will come.</exception>
@@ -149,6 +162,8 @@ internal sealed class CallSpool : IDisposable
     /// </summary>
     public void Trim(SpoolPosition shipped)
     {
+        if (MayHaveLost)
+            return;
         if (_trim is null && FirstToKeep(shipped) is var keep && keep > Start.Segment)
             _trim = new Trimming(keep, Tally?.Invoke(), _log.End);   // the end is asked for last: all that the others rest on lies before it
         if (_trim is not { } trim || _log.Durable < trim.End)
@@ -177,6 +192,13 @@ internal sealed class CallSpool : IDisposable
         else
             _flusher.Dispose();
         _lock?.Dispose();
+    }
+
+    private CallSpool Awaiting(bool lost)
+    {
+        if (MayHaveLost = lost)
+            OpenEvents.TryBegin(Guid.Empty, DateTimeOffset.UnixEpoch);   // of any time
+        return this;
     }
 
     /// <summary>The oldest segment that is not wholly shipped or has a call that is not settled.</summary>

@@ -9,6 +9,9 @@ namespace Quota.Gateway.Spool;
 /// </summary>
 internal sealed record SpoolFolder(FileStream Lock, ISpoolDisk Disk, GatewayIdentity Identity, bool SameBoot, Action NoteBoot)
 {
+    /// <summary>The machine was restarted since this folder's gateway last served: what was not fsynced may be gone.</summary>
+    public bool MayHaveLost { get; init; }
+
     /// <exception cref="IOException">Another gateway runs on this folder.</exception>
     public static SpoolFolder Open(SpoolOptions options, TimeProvider time)
     {
@@ -26,7 +29,10 @@ internal sealed record SpoolFolder(FileStream Lock, ISpoolDisk Disk, GatewayIden
         var boot = File.Exists("/proc/sys/kernel/random/boot_id") ? File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim() : "unknown";
         var bootFile = Path.Combine(options.Directory, "boot");
         var sameBoot = boot != "unknown" && File.Exists(bootFile) && File.ReadAllText(bootFile) == boot;
-        return new SpoolFolder(folderLock, new SpoolDisk(options.Directory), new GatewayIdentity(instance), sameBoot, () => OwnerFile.Replace(bootFile, Encoding.UTF8.GetBytes(boot)));
+        return new SpoolFolder(folderLock, new SpoolDisk(options.Directory), new GatewayIdentity(instance), sameBoot, () => OwnerFile.Replace(bootFile, Encoding.UTF8.GetBytes(boot)))
+        {
+            MayHaveLost = File.Exists(bootFile) && !sameBoot,
+        };
     }
 
     private static string ReadOrMake(string path, Func<string> make)

@@ -121,6 +121,9 @@ internal sealed record CallOutcome
     /// <summary>What the provider itself says that the call costs, in major units of the price's currency.</summary>
     public decimal? ProviderCost { get; init; }
 
+    /// <summary>In receipts: the number of its event, by which its owner tells whether a power loss took that.</summary>
+    public long? Seq { get; init; }
+
     public DateTimeOffset? FirstByteAt { get; init; }
     public required DateTimeOffset EndedAt { get; init; }
     public RawJson? UsageRaw { get; init; }
@@ -142,9 +145,14 @@ internal sealed record SegmentRecord(string Instance, long NextSeq, SpoolPositio
 /// <summary>Everything before <paramref name="Durable"/> had been fsynced when this was written.</summary>
 internal sealed record MarkRecord(SpoolPosition Durable);
 
+/// <summary>Of a begin or end record, only whose it is.</summary>
+internal sealed record RecordId(Guid Id);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(BeginRecord))]
 [JsonSerializable(typeof(CallOutcome))]
+[JsonSerializable(typeof(CallNote))]
+[JsonSerializable(typeof(RecordId))]
 [JsonSerializable(typeof(SettledRecord))]
 [JsonSerializable(typeof(ProgressRecord))]
 [JsonSerializable(typeof(SegmentRecord))]

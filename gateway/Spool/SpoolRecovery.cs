@@ -14,7 +14,7 @@ namespace Quota.Gateway.Spool;
 /// whose call was never sent. Only the owner of a spool does this. Killed half-way, the next start goes on where it stopped.
 /// </summary>
 internal sealed class SpoolRecovery(
-    CallSpool spool, SpoolFolder folder, TallyFile tallies, CounterTally tally, QuotaStore store, Settler settler, CurrentControl control, LimitsOptions options, GatewayClock clock,
+    CallSpool spool, SpoolFolder folder, LostCalls lost, TallyFile tallies, CounterTally tally, QuotaStore store, Settler settler, CurrentControl control, LimitsOptions options, GatewayClock clock,
     ILogger<SpoolRecovery> log)
     : BackgroundService
 {
@@ -24,6 +24,7 @@ internal sealed class SpoolRecovery(
     private readonly DateTimeOffset _started = clock.GetUtcNow();
     private readonly HashSet<Guid> _settled = [];
     private readonly Dictionary<Guid, (CallOutcome Outcome, long Seq)> _ended = [];
+    private readonly List<BeginRecord> _found = [];
     private readonly HashSet<string> _released = [];
     private bool _reachesBack;
 
@@ -51,9 +52,7 @@ internal sealed class SpoolRecovery(
         {
             try
             {
-                if (!IsDone)
-                    await EndAllAsync();
-                if (control.Now is { } state && await SettleAllAsync(state))
+                if ((IsDone || await EndAllAsync()) && control.Now is { } state && await SettleAllAsync(state))
                     return;
             }
             catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
@@ -65,28 +64,52 @@ internal sealed class SpoolRecovery(
     }
 
     /// <summary>First every call gets its event, so that counters which have to be rebuilt are rebuilt from all of them.</summary>
-    internal async Task EndAllAsync()
+    private async Task<bool> EndAllAsync()
     {
         foreach (var call in spool.Recovered.Where(call => !_ended.ContainsKey(call.Begin.Id)))
             await EndAsync(call);
+        if (spool.MayHaveLost && !await EndLostAsync())
+            return false;
         if (spool.Recovered.Count > 0)
             log.Recovered(spool.Recovered.Count);
         tally.IsWhole = _reachesBack;
         folder.NoteBoot();
-        IsDone = true;
+        return IsDone = true;
+    }
+
+    /// <summary>
+    /// Calls that went with the power get their records again, and with them their event. They are begun anew rather than only ended: a start that is
+    /// killed between the two goes on from the begin record.
+    /// </summary>
+    private async Task<bool> EndLostAsync()
+    {
+        if (control.Now is not { } state)
+            return false;
+        foreach (var (begin, outcome) in await lost.FindAsync(state))
+        {
+            await spool.BeginAsync(begin);
+            var seq = await spool.EndAsync(begin, outcome);
+            tally.Ended(seq, begin, settler.AmountsOf(begin, outcome));
+            _ended[begin.Id] = (outcome, seq);
+            _found.Add(begin);
+        }
+        spool.FoundLost();
+        if (_found.Count > 0)
+            log.FoundLost(_found.Count);
+        return true;
     }
 
     /// <summary>Then the counters, org by org: one whose counters are closed holds up no other. True when nothing is left to do.</summary>
     private async Task<bool> SettleAllAsync(ControlState state)
     {
         var isDone = true;
-        foreach (var call in spool.Recovered.Where(call => !_settled.Contains(call.Begin.Id)))
+        foreach (var begin in spool.Recovered.Select(call => call.Begin).Concat(_found).Where(begin => !_settled.Contains(begin.Id)))
         {
-            var (outcome, seq) = _ended[call.Begin.Id];
+            var (outcome, seq) = _ended[begin.Id];
             isDone &= await TryAsync(async () =>
             {
-                await settler.SettleAsync(new EndedCall(call.Begin, outcome, settler.AmountsOf(call.Begin, outcome), seq));
-                _settled.Add(call.Begin.Id);
+                await settler.SettleAsync(new EndedCall(begin, outcome, settler.AmountsOf(begin, outcome), seq));
+                _settled.Add(begin.Id);
             });
         }
         foreach (var org in state.Orgs.Where(org => !_released.Contains(org.Id)))
@@ -155,6 +178,8 @@ internal sealed class SpoolRecovery(
     /// <summary>A hold of ours without a begin record was never sent upstream, unless the record went with the power. Younger ones are of this run.</summary>
     private async Task ReleaseUnbegunAsync(string orgId)
     {
+        if (!folder.SameBoot)
+            return;   // what has no begin record may have been sent all the same, and has its event now
         var begun = spool.Recovered.Select(call => call.Begin.Id).ToHashSet();
         var running = tally.Open().Select(hold => hold.RequestId).ToHashSet();
         foreach (var requestId in await store.OpenHoldsAsync(orgId, MostHolds))
@@ -162,10 +187,7 @@ internal sealed class SpoolRecovery(
             if (begun.Contains(requestId) || running.Contains(requestId) || TimeOf(requestId) >= _started.ToUnixTimeMilliseconds()
                 || await store.ReadHoldAsync(orgId, requestId) is not { State: "held" or "reaped" } hold || hold.Owner != folder.Identity.Instance)
                 continue;
-            if (folder.SameBoot)
-                await store.ReleaseAsync(orgId, requestId, hold.Counters);
-            else
-                log.HoldWithoutBegin(requestId, options.HoldDeadline);
+            await store.ReleaseAsync(orgId, requestId, hold.Counters);
         }
     }
 

@@ -15,6 +15,7 @@ internal static class SpoolRegistration
             .AddSingleton(provider => CallSpool.Open(options, folder, provider.GetRequiredService<TallyFile>()))
             .AddSingleton(provider => provider.GetRequiredService<CallSpool>().OpenEvents)
             .AddHostedService<SpoolFill>()
+            .AddSingleton<LostCalls>()
             .AddSingleton<SpoolRecovery>().AddHostedService(provider => provider.GetRequiredService<SpoolRecovery>());
     }
 }

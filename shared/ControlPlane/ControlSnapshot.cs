@@ -31,6 +31,9 @@ public sealed record ControlSnapshot
     /// <summary>Those in force and those that will be: the gateway chooses by the instant of the call.</summary>
     public IReadOnlyList<ModelPrice> Prices { get; init; } = [];
 
+    /// <summary>The gateways that were declared lost: one that is among them admits no metered call and ships what it has left.</summary>
+    public IReadOnlyList<LostGateway> Lost { get; init; } = [];
+
     /// <summary>What a model without a price is held and charged at; null: its calls are refused.</summary>
     public ModelPrice? UnknownPrice { get; init; }
 }
@@ -39,6 +42,9 @@ public sealed record ControlSnapshot
 /// <param name="Markup">What the org pays is the price times this; see <see cref="Pricing.Markup"/>.</param>
 /// <param name="Gathering">The epoch that its counters are gathered into now, by every gateway (<see cref="EpochOrder"/>); else absent. A hint: the core says what to do.</param>
 public sealed record SnapshotOrg(string Id, string Code, string Timezone, string Currency, decimal Markup = 1, string? Gathering = null);
+
+/// <summary>A gateway that was declared lost, for good: whoever comes back under this name has to take another, with an empty spool folder.</summary>
+public sealed record LostGateway(string Instance, DateTimeOffset At);
 
 /// <summary>An API key that works now. Revoked keys are simply absent.</summary>
 public sealed record SnapshotKey

@@ -119,6 +119,12 @@ public sealed record UsageEvent
 
     /// <summary>The API key's tags; absent when it has none.</summary>
     public IReadOnlyDictionary<string, string>? Tags { get; init; }
+
+    /// <summary>
+    /// True in an event that was made from its hold, by whichever gateway, because the one that served the call was declared lost. Should that one ship an
+    /// event of its own for the call, the core stores the difference. Absent on all others.
+    /// </summary>
+    public bool? Lost { get; init; }
 }
 
 /// <summary>How a call ended.</summary>

@@ -5,7 +5,7 @@
 -- ARGV  1 what to do: open · adopt · build · ready     2 gateway instance     3 epoch id: the one known ('' = none), or the new one to build
 --       4 mutations this gateway knows to be stored     5 for build: the epoch that was there when it was decided ('' = none);
 --         for open: what becomes of a store that has none: '' = one is made, `ask` = nothing, else the id of the one to make
--- reply {result, epoch id, run id, this gateway's mutations, number of other gateways}
+-- reply {result, epoch id, run id, this gateway's mutations, number of other gateways, those that have not found all of their own under this run id}
 --   open    'open'     it is the known epoch (or the first this gateway hears of: adopted, or made when there was none)
 --           'joined'   others count here already: asked again, it is open, but not before they had time to notice
 --           'waits'    the server was restarted; this gateway found all of its mutations, others have still to say so
@@ -22,13 +22,13 @@ local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 local mine, seen = 'n:' .. ARGV[2], 'v:' .. ARGV[2]
 
 local function others()
-  local count, waiting, names = 0, 0, redis.call('HGETALL', KEYS[1])
+  local count, waiting, names = 0, {}, redis.call('HGETALL', KEYS[1])
   local fields = {}
   for i = 1, #names, 2 do fields[names[i]] = names[i + 1] end
   for name in pairs(fields) do
     if string.sub(name, 1, 2) == 'n:' then
       if name ~= mine then count = count + 1 end
-      if fields['v:' .. string.sub(name, 3)] ~= run then waiting = waiting + 1 end
+      if fields['v:' .. string.sub(name, 3)] ~= run then waiting[#waiting + 1] = string.sub(name, 3) end
     end
   end
   return count, waiting
@@ -36,7 +36,8 @@ end
 
 local function answer(result)
   local e = redis.call('HMGET', KEYS[1], 'id', mine)
-  return { result, e[1] or '', run or '', e[2] or '0', tostring((others())) }
+  local count, waiting = others()
+  return { result, e[1] or '', run or '', e[2] or '0', tostring(count), table.concat(waiting, ' ') }
 end
 
 if ARGV[1] == 'build' then
@@ -80,7 +81,7 @@ redis.call('HSET', KEYS[1], mine, e[4] or '0', seen, run)
 if not e[4] and others() > 0 then return answer('joined') end
 if e[2] ~= run then
   local _, waiting = others()
-  if waiting > 0 then return answer('waits') end
+  if #waiting > 0 then return answer('waits') end
   redis.call('HSET', KEYS[1], 'run', run)
 end
 return answer('open')

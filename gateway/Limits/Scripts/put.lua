@@ -13,7 +13,7 @@
 --      reply     put
 -- full takes     counter's position in KEYS, units, ms that its key is kept
 --      reply     put
--- hold takes     request id, kinds; its hold's position in KEYS, the set that is its counters, at (ms), then two per counter: quantity, ms at
+-- hold takes     request id, kinds, what it says of its call (see reserve.lua); its hold's position in KEYS, the set that is its counters, at (ms), then two per counter: quantity, ms at
 --                which its key expires
 --      reply     held · the state that this id already has
 
@@ -53,7 +53,7 @@ end
 function ops.hold()
   local rid, key = arg(), KEYS[num()]
   local hold = load_hold(key)
-  local kinds, started, quantities = arg(), num(), {}
+  local kinds, said, started, quantities = arg(), arg(), num(), {}
   if hold.state then return hold.state end
   for i, kind in ipairs(split(kinds)) do
     local letter = kind_of(kind).letter
@@ -65,6 +65,6 @@ function ops.hold()
   end
   due[rid] = real + lifetime
   redis.call('HSET', key, 'state', 'held', 'at', text(started), 'owner', instance, 'deadline', text(due[rid]), 'counters', hold.set.names,
-    'quantities', packed(quantities), 'kinds', kinds)
+    'quantities', packed(quantities), 'kinds', kinds, 'call', said)
   return 'held'
 end

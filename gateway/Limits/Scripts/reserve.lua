@@ -1,6 +1,7 @@
 -- reserve: holds the worst case of one request on every counter, all or none. Safe to resend: found by request id.
 --
--- takes   request id; its hold's position in KEYS, latest Redis ms at which this may still run, least and most output tokens (equal unless the
+-- takes   request id, what the hold says of its call (JSON, see CallNote; may be empty): kept as `call`, read when the begin record is lost
+--         with the power or the disk of its gateway; its hold's position in KEYS, latest Redis ms at which this may still run, least and most output tokens (equal unless the
 --         gateway may clamp), the list that is its counters, then four per counter: worst case without output: whole units, billionths; per
 --         output token: whole units, billionths
 -- reply   held      a digit per counter (1 current window, 2 next), packed: at, output tokens, then per counter used, held, quantity;
@@ -85,7 +86,7 @@ local function keep(spec)
 end
 
 function ops.reserve()
-  local rid, key, not_after = arg(), KEYS[num()], num()
+  local rid, said, key, not_after = arg(), arg(), KEYS[num()], num()
   local least, out, list = num(), num(), lists[num()]
   local known = redis.call('HGET', key, 'state')
   if known == 'held' then return redis.call('HGET', key, 'reply') end
@@ -132,10 +133,10 @@ function ops.reserve()
   local answer, deadline = 'held ' .. list.picks .. ' ' .. packed(reply), real + lifetime
   if list.levels then
     redis.call('HSET', key, 'state', 'held', 'at', text(at), 'owner', instance, 'deadline', text(deadline), 'counters', list.names,
-      'quantities', packed(quantities), 'kinds', list.kinds, 'reply', answer, 'levels', list.levels)
+      'quantities', packed(quantities), 'kinds', list.kinds, 'call', said, 'reply', answer, 'levels', list.levels)
   else
     redis.call('HSET', key, 'state', 'held', 'at', text(at), 'owner', instance, 'deadline', text(deadline), 'counters', list.names,
-      'quantities', packed(quantities), 'kinds', list.kinds, 'reply', answer)
+      'quantities', packed(quantities), 'kinds', list.kinds, 'call', said, 'reply', answer)
   end
   due[rid] = deadline
   return answer

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using System.Text.Json;
+using Quota.Gateway.Spool;
 using Quota.Shared.Amounts;
 using StackExchange.Redis;
 
@@ -27,8 +29,10 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
     private readonly List<IReadOnlyList<string>> _sets = [];
     private readonly List<double> _specs = [], _listed = [], _kept = [];
     private readonly List<RedisValue> _terms = [], _ops = [];
+    /// <summary>Where in the bytes an argument begins; it ends where the next one begins.</summary>
     private readonly List<(int Argument, int Begin)> _opNumbers = [];
     private readonly ArrayBufferWriter<byte> _numbers = new(4096);
+    private Utf8JsonWriter? _json;
     private string _epoch = "";
     private long? _offsetMs;
 
@@ -79,6 +83,21 @@ internal sealed class BatchWriter(string orgId, LimitsOptions options, GatewayId
     }
 
     public void Text(RedisValue value) => _ops.Add(value);
+
+    /// <summary>The last of an op's texts, after all its numbers: it is written behind them, with no buffer of its own.</summary>
+    public void Note(CallNote? call)
+    {
+        if (call is null)
+        {
+            Text("");
+            return;
+        }
+        _opNumbers.Add((_ops.Count, _numbers.WrittenCount));
+        _ops.Add(RedisValue.Null);
+        _json ??= new Utf8JsonWriter(_numbers, new JsonWriterOptions { SkipValidation = true });
+        _json.Reset();
+        JsonSerializer.Serialize(_json, call, SpoolJson.Default.CallNote);
+    }
 
     public void Number(double value)
     {

@@ -15,6 +15,10 @@ internal sealed record KnownEpoch(string Id, long Acknowledged, bool IsAlone);
 internal sealed class EpochBook(string? folder)
 {
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, KnownEpoch> _known = new();
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, KnownEpoch?> _atStart = new();
+
+    /// <summary>What an earlier run left.</summary>
+    public KnownEpoch? AtStart(string orgId) => _atStart.GetOrAdd(orgId, Read);
 
     public KnownEpoch? Read(string orgId)
     {
@@ -32,6 +36,7 @@ internal sealed class EpochBook(string? folder)
     {
         if (_known.TryGetValue(orgId, out var known) && known == epoch)
             return;
+        _ = AtStart(orgId);
         if (folder is not null)
         {
             Directory.CreateDirectory(folder);

@@ -40,6 +40,9 @@ internal sealed class OrgEpoch(
     /// <summary>Whether another gateway was ever seen on this org's counters.</summary>
     public bool IsShared => book.Read(orgId) is { IsAlone: false };
 
+    /// <summary>The epoch that an earlier run of this gateway counted in last.</summary>
+    public string? Earlier => book.AtStart(orgId)?.Id;
+
     /// <summary>Why the counters are not believed now; null when they are.</summary>
     public string? Closed => _closed;
 
@@ -217,6 +220,8 @@ internal sealed class OrgEpoch(
     {
         var known = book.Read(orgId);
         var answer = await AskAsync("open", known?.Id ?? "", Math.Max(known?.Acknowledged ?? 0, Acknowledged), events.Orders is null ? "" : "ask");
+        if (answer[0] == "waits" && answer[5].Split(' ').Any(events.IsLost))
+            answer[0] = "lost";   // nobody will ever say that its part is there
         HasLost = answer[0] is "lost" or "gathering" || _called is not null;
         if (answer[0] == "none")
             answer = await FirstAsync();
@@ -240,7 +245,7 @@ internal sealed class OrgEpoch(
     private async Task<string?> GatherAsync(IEpochOrders core, bool isLost)
     {
         var called = _called;
-        if (await _gathering.TakePartAsync(core, isLost, BeginNext) is not var (there, order))
+        if (await _gathering.TakePartAsync(core, isLost, called, BeginNext) is not var (there, order))
         {
             Interlocked.CompareExchange(ref _called, null, called);   // over, or never was
             return null;
@@ -260,7 +265,7 @@ internal sealed class OrgEpoch(
         return order is null or { State: EpochOrder.Fresh } ? await AskAsync("open", "", 0, order?.Epoch ?? "") : ["none", "", "", "0", "0"];
     }
 
-    /// <summary>Asks <c>epoch.lua</c>: result, epoch id, run id, this gateway's mutations, number of other gateways.</summary>
+    /// <summary>Asks <c>epoch.lua</c>: result, epoch id, run id, this gateway's mutations, number of other gateways, who of them has yet to look.</summary>
     private async Task<string[]> AskAsync(string what, string epoch, long acknowledged, string seen = "") =>
         [.. (await connection.EvaluateAsync(StoreConnection.Epoch, [QuotaKeys.Epoch(orgId)], [what, identity.Instance, epoch, acknowledged, seen], isFirst: true)).Select(Encoding.ASCII.GetString)];
 

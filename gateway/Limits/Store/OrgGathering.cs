@@ -21,17 +21,18 @@ internal sealed class OrgGathering(string orgId, StoreConnection connection, Lim
 
     /// <summary>Takes part in what the core has ordered, or orders it.</summary>
     /// <param name="isLost">The store has lost what this gateway knows.</param>
+    /// <param name="called">The epoch that the snapshot names: what lost gateways had used is seeded by that one and none before it.</param>
     /// <param name="keep">Notes the new epoch for later runs; called before anything is put into it.</param>
     /// <returns>As the store answers (see <c>gather.lua</c>), and the order. Null: nothing is gathered, and what the store says of itself counts.</returns>
     /// <exception cref="StoreClosedException">The core does not answer, or calls of an earlier run are still being recovered.</exception>
-    public async Task<(string[] Answer, EpochOrder Order)?> TakePartAsync(IEpochOrders core, bool isLost, Action<string> keep)
+    public async Task<(string[] Answer, EpochOrder Order)?> TakePartAsync(IEpochOrders core, bool isLost, string? called, Action<string> keep)
     {
         var order = await core.AskAsync(orgId, isLost);
         for (var i = 0; i < MostOrders; i++)
         {
             if (order is not { State: EpochOrder.Gathering })
                 return null;
-            if (!order.Participants.Contains(identity.Instance))
+            if (!order.Participants.Contains(identity.Instance) || (order.Lost.Count > 0 && order.Epoch != called))
                 return (["gathering", order.Epoch, "", "0", "1"], order);
             var answer = await AskAsync("begin", order, string.Join(' ', order.Participants));
             if (answer[0] == "stale")

@@ -14,6 +14,9 @@ namespace Quota.Gateway.Limits.Store;
 /// </summary>
 internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOptions options, GatewayClock clock)
 {
+    /// <summary>Keys that are looked through in one step.</summary>
+    private const int KeysAtOnce = 500;
+
     private static readonly string[] FrequentOps = ["reserve", "settle"];
     private static readonly string[] Ops = [.. FrequentOps, "release", "extend", "reap", "charge", "put"];
 
@@ -86,6 +89,28 @@ internal sealed class StoreConnection(IConnectionMultiplexer redis, LimitsOption
     /// <summary>Members of a sorted set, lowest score first.</summary>
     public Task<RedisValue[]> LowestAsync(string key, long highestScore, int most) =>
         Database.SortedSetRangeByScoreAsync(key, stop: highestScore, take: most).WaitAsync(options.RedisTimeout);
+
+    /// <summary>The keys of a pattern on every primary server, in pages.</summary>
+    public async IAsyncEnumerable<string[]> KeysAsync(string pattern)
+    {
+        var primaries = redis.GetServers().Where(server => server.IsConnected && !server.IsReplica).ToArray();
+        if (primaries.Length == 0)
+            throw new RedisException("no counter store is connected");
+        foreach (var server in primaries)
+        {
+            List<string> page = [];
+            await foreach (var key in server.KeysAsync(Database.Database, pattern, pageSize: KeysAtOnce))
+            {
+                page.Add(key.ToString());
+                if (page.Count < KeysAtOnce)
+                    continue;
+                yield return [.. page];
+                page.Clear();
+            }
+            if (page.Count > 0)
+                yield return [.. page];
+        }
+    }
 
     /// <summary>The first entries of a list.</summary>
     public Task<RedisValue[]> FirstAsync(string key, int most) => Database.ListRangeAsync(key, 0, most - 1).WaitAsync(options.RedisTimeout);

@@ -14,6 +14,9 @@ internal sealed class StoreEvents(ILogger<StoreEvents> log)
     /// <summary>The core's word on epochs; null stand-alone.</summary>
     public IEpochOrders? Orders { get; set; }
 
+    /// <summary>Whether a gateway was declared lost.</summary>
+    public Func<string, bool> IsLost { get; set; } = _ => false;
+
     /// <summary>Facts of an org are waiting in the store.</summary>
     public Action<string> Told { get; set; } = _ => { };
 

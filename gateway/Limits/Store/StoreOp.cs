@@ -1,3 +1,4 @@
+using Quota.Gateway.Spool;
 using Quota.Shared.Amounts;
 
 namespace Quota.Gateway.Limits.Store;
@@ -22,7 +23,7 @@ internal abstract class StoreOp : TaskCompletionSource<byte[]>
 internal sealed class StoreClosedException(string reason) : Exception(reason);
 
 /// <summary>Holds the worst case on every counter.</summary>
-internal sealed class ReserveOp(Guid requestId, IReadOnlyList<LimitCounter> counters, CounterPair[] windows, WorstCase[] worst, long least, long most, long choices, long notAfter) : StoreOp
+internal sealed class ReserveOp(Guid requestId, IReadOnlyList<LimitCounter> counters, CounterPair[] windows, WorstCase[] worst, long least, long most, long choices, long notAfter, CallNote? call) : StoreOp
 {
     public override void Write(BatchWriter batch)
     {
@@ -38,6 +39,7 @@ internal sealed class ReserveOp(Guid requestId, IReadOnlyList<LimitCounter> coun
             batch.Amount(line.Fixed);
             batch.Amount(line.PerOutputToken * choices);
         }
+        batch.Note(call);
     }
 }
 
@@ -162,5 +164,6 @@ internal sealed class HoldOp(Hold hold, IReadOnlyList<long> quantities) : StoreO
             batch.Number(quantities[i]);
             batch.Number(batch.Expiry(hold.Counters[i].EndsAtMs));
         }
+        batch.Note(hold.Call);
     }
 }

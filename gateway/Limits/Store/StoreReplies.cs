@@ -40,6 +40,21 @@ internal enum ExtendOutcome
 /// <summary>A hold as stored: <c>held</c>, <c>settled</c>, <c>released</c> or <c>reaped</c>; the receipt is there once settled.</summary>
 internal sealed record StoredHold(string State, string Owner, IReadOnlyList<string> Counters, IReadOnlyList<long> Quantities, byte[]? Receipt);
 
+/// <summary>A hold that was looked for, with what it says of its call (see <c>reserve.lua</c>).</summary>
+/// <param name="DeadlineMs">On Redis's clock.</param>
+/// <param name="Kinds">Of its counters, in their order.</param>
+/// <param name="Note">See <see cref="Spool.CallNote"/>; null for a call that was charged without a hold.</param>
+internal sealed record FoundHold(
+    string OrgId, string Epoch, Guid RequestId, string State, string Owner, DateTimeOffset At, long DeadlineMs, IReadOnlyList<string> Counters, IReadOnlyList<string> Kinds, IReadOnlyList<long> Quantities, byte[]? Receipt, byte[]? Note)
+{
+    public static readonly RedisValue[] Fields = ["state", "owner", "at", "deadline", "counters", "kinds", "quantities", "receipt", "call"];
+
+    public static FoundHold Read(string orgId, string epoch, Guid requestId, RedisValue[] values) => new(orgId, epoch, requestId, values[0].ToString(), values[1].ToString(), DateTimeOffset.FromUnixTimeMilliseconds((long)values[2]), (long)values[3],
+        Words(values[4]), Words(values[5]), (byte[]?)values[6] is { } packed ? new ReplyReader(packed).AllPacked() : [], (byte[]?)values[7], (byte[]?)values[8]);
+
+    private static string[] Words(RedisValue value) => value.ToString().Split(' ', StringSplitOptions.RemoveEmptyEntries);
+}
+
 /// <summary>A counter as stored.</summary>
 internal sealed record StoredCounter(long Live, long Fraction, long Seed, bool IsSeeded, long Held, long Over)
 {

@@ -107,7 +107,8 @@ internal sealed class Books
         }
     }
 
-    private static string? Wrong(Standing limit, IReadOnlyList<LedgerEvent> ledger)
+    /// <summary>What a limit and its events differ in; null when in nothing.</summary>
+    public static string? Wrong(Standing limit, IReadOnlyList<LedgerEvent> ledger)
     {
         var sum = decimal.Floor(ledger.Where(it => it.Scope == limit.Scope || it.Scope.StartsWith(limit.Scope + "/", StringComparison.Ordinal)).Sum(it => it.Units(limit.Meter)));
         return limit.Held != 0 ? $"{limit.Code}: {limit.Held} held" : limit.Used != sum ? $"{limit.Code}: used {limit.Used}, its events make {sum}" : null;

@@ -10,6 +10,9 @@ internal sealed record WiredPlan(int Seed)
     /// <summary>Whether a wire is between every two parts; else they talk directly.</summary>
     public bool IsWired { get; init; }
 
+    /// <summary>Further settings of the core.</summary>
+    public IReadOnlyDictionary<string, string?> CoreSettings { get; init; } = new Dictionary<string, string?>();
+
     /// <summary>Further settings of the gateways.</summary>
     public IReadOnlyDictionary<string, string?> Settings { get; init; } = new Dictionary<string, string?>();
 }
@@ -82,7 +85,7 @@ internal sealed class WiredProduct : IAsyncDisposable
         (Redis, Postgres) = (await RedisServer.StartAsync(appendOnly: true, "--appendfsync", "always"), await PostgresServer.StartAsync(new PostgresOptions { Durable = true }));
         (Provider, _stripe) = (await FakeProvider.StartAsync(), await FakeStripe.StartAsync(_stripeOptions));
         _toDatabase = _plan.IsWired ? new FaultyWire(Postgres.Port, _plan.Seed) : null;
-        Core = await CoreProcess.StartAsync(Postgres, _stripe, _stripeOptions, _toDatabase?.Port ?? 0);
+        Core = await CoreProcess.StartAsync(Postgres, _stripe, _stripeOptions, _toDatabase?.Port ?? 0, _plan.CoreSettings);
         Org = await WitnessOrg.MakeAsync(Core.Url);
         Gateways = await Task.WhenAll(Enumerable.Range(0, _plan.Gateways).Select(number => WiredGateway.StartAsync(number, _plan, this)));
         await Eventually.TrueAsync("calls are served", async () =>

@@ -35,6 +35,23 @@ public sealed class GatheringTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Without_one_that_was_lost_nothing_is_put_before_the_snapshot_says_what_that_had_used()
+    {
+        var orders = new PlayedOrders("a", "b") { Lost = ["b"] };
+        var (one, two) = (await GatewayAsync("a", orders), await GatewayAsync("b", orders));
+        await one.CallAsync(quantity: 500, used: 300);
+        await two.CallAsync(quantity: 500, used: 200);
+        await one.CallAsync(quantity: 1, used: 0);
+        await _redis.FlushAllAsync();
+        await one.ClosedAsync("put together by all gateways");
+        await Eventually.TrueAsync("it has asked again", () => orders.Asked > 3);
+        (await one.HasPutAsync()).ShouldBeFalse("its snapshot is of before");
+        one.Call(orders.Gathering.ShouldNotBeNull());
+        await one.OpenAsync();
+        (await one.StandingAsync()).ShouldBe((300, 0));
+    }
+
+    [Fact]
     public async Task A_call_that_ends_meanwhile_counts_once()
     {
         var orders = new PlayedOrders("a", "b");

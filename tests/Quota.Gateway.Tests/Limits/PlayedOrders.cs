@@ -11,8 +11,14 @@ internal sealed class PlayedOrders(params string[] gateways) : IEpochOrders
 
     public bool IsAway { get; set; }
 
+    /// <summary>Declared lost.</summary>
+    public IReadOnlyList<string> Lost { get; set; } = [];
+
     /// <summary>What the snapshot would name.</summary>
     public string? Gathering => _order is { State: EpochOrder.Gathering } order ? order.Epoch : null;
+
+    /// <summary>How often they were asked for.</summary>
+    public int Asked { get; private set; }
 
     public long Generation => _order?.Generation ?? 0;
 
@@ -22,13 +28,14 @@ internal sealed class PlayedOrders(params string[] gateways) : IEpochOrders
             throw new StoreClosedException("the core is away");
         lock (_gate)
         {
+            Asked++;
             if (_order is not { } order)
             {
                 _order = new EpochOrder(orgId, 1, NewEpoch(), EpochOrder.Open, []);
                 return Task.FromResult<EpochOrder?>(_order with { State = EpochOrder.Fresh });
             }
             if (order.State == EpochOrder.Open ? lost : again == order.Generation)
-                _order = new EpochOrder(orgId, order.Generation + 1, NewEpoch(), EpochOrder.Gathering, gateways);
+                _order = new EpochOrder(orgId, order.Generation + 1, NewEpoch(), EpochOrder.Gathering, [.. gateways.Except(Lost)]) { Lost = Lost };
             return Task.FromResult<EpochOrder?>(_order);
         }
     }

@@ -28,7 +28,8 @@ public sealed class CoreProcess : IAsyncDisposable
 
     /// <summary>Starts one on a fresh database, collecting through this Stripe stand-in, and points the stand-in's webhooks at it.</summary>
     /// <param name="databasePort">Of a wire that leads to the database; 0 goes straight to it.</param>
-    public static async Task<CoreProcess> StartAsync(PostgresServer postgres, FakeStripe stripe, FakeStripeOptions stripeOptions, int databasePort = 0)
+    /// <param name="settings">Further settings.</param>
+    public static async Task<CoreProcess> StartAsync(PostgresServer postgres, FakeStripe stripe, FakeStripeOptions stripeOptions, int databasePort = 0, IReadOnlyDictionary<string, string?>? settings = null)
     {
         var direct = await postgres.CreateDatabaseAsync($"core_{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}");
         var core = new CoreProcess($"http://127.0.0.1:{FreePort.Next()}", new Dictionary<string, string?>
@@ -45,6 +46,8 @@ public sealed class CoreProcess : IAsyncDisposable
         {
             Database = direct,
         };
+        foreach (var (name, value) in settings ?? new Dictionary<string, string?>())
+            core._environment[name] = value;
         core._environment["Urls"] = core.Url;
         stripe.Webhooks.Url = core.Url + "/webhooks/stripe";
         await core.StartAgainAsync();
