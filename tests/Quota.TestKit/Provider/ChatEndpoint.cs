@@ -42,6 +42,7 @@ internal sealed class ChatEndpoint(ProviderLog log, TimeProvider time)
             throw;
         }
 
+        log.WasRead();
         var id = NextId();
         dialect.Name(context, id);
         if (call.Complaint is not null)

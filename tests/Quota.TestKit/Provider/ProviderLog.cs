@@ -88,7 +88,7 @@ public sealed class ProviderLog(TimeProvider? time = null)
     private readonly Queue<ChatCall> _begun = new();
     private ProviderTotals _totals;
     private long _seq;
-    private int _running, _most;
+    private int _running, _most, _read;
 
     /// <summary>The totals since the start.</summary>
     public ProviderTotals Totals
@@ -109,6 +109,9 @@ public sealed class ProviderLog(TimeProvider? time = null)
                 return _running;
         }
     }
+
+    /// <summary>Calls whose request has come whole, so far.</summary>
+    public int Read => Volatile.Read(ref _read);
 
     /// <summary>The most that ran at the same time, so far.</summary>
     public int MostRunning
@@ -165,6 +168,8 @@ public sealed class ProviderLog(TimeProvider? time = null)
     }
 
     /// <summary>Runs no more; said before the last bytes leave, so whoever has read them never finds the call running.</summary>
+    internal void WasRead() => Interlocked.Increment(ref _read);
+
     internal void Ended(ChatCall call)
     {
         lock (_gate)
