@@ -178,11 +178,12 @@ internal sealed class SpoolRecovery(
     /// <summary>A hold of ours without a begin record was never sent upstream, unless the record went with the power. Younger ones are of this run.</summary>
     private async Task ReleaseUnbegunAsync(string orgId)
     {
+        var open = await store.OpenHoldsAsync(orgId, MostHolds);   // in any case: a gateway is ready once its counters are open
         if (!folder.SameBoot)
             return;   // what has no begin record may have been sent all the same, and has its event now
         var begun = spool.Recovered.Select(call => call.Begin.Id).ToHashSet();
         var running = tally.Open().Select(hold => hold.RequestId).ToHashSet();
-        foreach (var requestId in await store.OpenHoldsAsync(orgId, MostHolds))
+        foreach (var requestId in open)
         {
             if (begun.Contains(requestId) || running.Contains(requestId) || TimeOf(requestId) >= _started.ToUnixTimeMilliseconds()
                 || await store.ReadHoldAsync(orgId, requestId) is not { State: "held" or "reaped" } hold || hold.Owner != folder.Identity.Instance)
