@@ -145,6 +145,6 @@ internal sealed class CallAttempts(ILimiter limiter, CallSpool spool, SpoolRecov
             Characters = request.Characters,
             ToolCalls = request.ToolCalls,
         };
-        return demand with { Call = CallBegin.NoteOf(call, attempt, demand) };
+        return demand with { Call = CallBegin.NoteOf(call, attempt, demand, price) };
     }
 }

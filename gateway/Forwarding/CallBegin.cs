@@ -49,7 +49,7 @@ internal static class CallBegin
     };
 
     /// <summary>The same as far as it is known before the reserve and worth keeping with the hold.</summary>
-    public static CallNote NoteOf(AskedCall call, Attempt attempt, Demand demand) => new()
+    public static CallNote NoteOf(AskedCall call, Attempt attempt, Demand demand, PriceFunction price) => new()
     {
         RequestId = attempt.Number > 1 ? attempt.RequestId : null,
         Attempt = attempt.Number > 1 ? attempt.Number : null,
@@ -64,6 +64,7 @@ internal static class CallBegin
         Route = call.Target.Route.Template,
         Endpoint = call.Target.Route.Kind,
         Model = call.Model,
+        PriceVersion = price.Price.Version,
         RequestedModel = call.Request.Model != call.Model ? call.Request.Model : null,
         ServiceTier = call.Request.ServiceTier,
         Stream = call.Request.Stream,

@@ -5,6 +5,7 @@ using Quota.Gateway.Limits;
 using Quota.Gateway.Limits.Store;
 using Quota.Shared.Amounts;
 using Quota.Shared.Pricing;
+using Quota.Shared.Usage;
 
 namespace Quota.Gateway.Spool;
 
@@ -54,6 +55,10 @@ internal sealed record CallNote
     [JsonPropertyName("model")]
     public required string Model { get; init; }
 
+    /// <summary>The version of the price that it was held at.</summary>
+    [JsonPropertyName("price")]
+    public required string PriceVersion { get; init; }
+
     [JsonPropertyName("asked")]
     public string? RequestedModel { get; init; }
 
@@ -99,26 +104,37 @@ internal sealed record CallNote
     }
 
     /// <summary>
-    /// The begin record as it was, but for what only its gateway knew: it started when it was held, and its price is the one that now is said to have
-    /// been in force then. Null when the hold's counters do not pair with the note, or the org is not known.
+    /// The begin record as it was, but for what only its gateway knew: it started when it was held. Null when the hold's counters do not pair with the
+    /// note, or the org is not known.
     /// </summary>
     public BeginRecord? BeginOf(FoundHold hold, ControlState state)
     {
         if (state.OrgOf(hold.OrgId) is not { } org || Meters is null || Meters.Count != hold.Counters.Count || hold.Kinds.Count != hold.Counters.Count)
             return null;
-        var price = state.PriceOf(Provider, Model, hold.At)
-            ?? new PriceFunction(new ModelPrice { Provider = Provider, Model = Model, Currency = org.Currency, Input = 0, Output = 0, Version = "unknown" });
+        var known = state.PriceOf(Provider, Model, hold.At) is { } found && found.Price.Version == PriceVersion ? found : null;
         var money = Meters.ToList().FindIndex(meter => meter is Shared.ControlPlane.Meters.Spend or Shared.ControlPlane.Meters.Cost);
+        var held = money >= 0 && money < hold.Quantities.Count ? hold.Quantities[money] : (long?)null;
+        var price = known ?? GonePrice(org.Currency, held);
         return new BeginRecord
         {
             Id = hold.RequestId, RequestId = RequestId, Attempt = Attempt, At = hold.At, AtSource = "redis", OrgId = hold.OrgId, Org = org.Code, Team = Team, User = User,
             KeyId = KeyId, Subscription = Subscription, Environment = Environment, Provider = Provider, Upstream = Upstream, Route = Route, Endpoint = Endpoint, Model = Model,
-            RequestedModel = RequestedModel, ServiceTier = ServiceTier, Stream = Stream, StartedAt = hold.At, Price = price.Price, PriceFunction = price, Markup = Markup,
+            RequestedModel = RequestedModel, ServiceTier = ServiceTier, Stream = Stream, StartedAt = hold.At, Price = price.Price, PriceFunction = price, Markup = known is null ? null : Markup,
             InputEstimate = InputEstimate, OutputBound = 0, Tags = Tags, Images = Images, BytesIn = BytesIn, Seconds = Seconds, Characters = Characters,
-            Held = money >= 0 && money < hold.Quantities.Count ? NanoUnits.ToText(hold.Quantities[money], price.Currency) : null,
+            Held = held is { } nanos ? NanoUnits.ToText(nanos, price.Currency) : null,
             Counters = [.. hold.Counters.Select((id, i) => new BeginCounter(id, Meters[i], hold.Kinds[i], EndOf(hold, i, state)))],
         };
     }
+
+    /// <summary>
+    /// For a price that the snapshot does not have any more, as after more than a day: the call costs what was held for it, which its counters say until
+    /// it is settled. Where no money was held, nobody can say: see <see cref="UsageEvent.Unpriced"/>.
+    /// </summary>
+    private PriceFunction GonePrice(string currency, long? held) => new(new ModelPrice
+    {
+        Provider = Provider, Model = Model, Currency = currency, Input = 0, Output = 0,
+        PerRequest = held is { } nanos ? NanoUnits.ToDecimal(nanos, Shared.Amounts.Currency.Parse(currency)) : null, Version = held is null ? UsageEvent.Unpriced : UsageEvent.PricedAsHeld,
+    });
 
     /// <summary>A counter's end: by the limit, where that is still there, else no earlier than it can have been. Null for what has none.</summary>
     private static long? EndOf(FoundHold hold, int counter, ControlState state)

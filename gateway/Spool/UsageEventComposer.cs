@@ -55,8 +55,10 @@ internal static class UsageEventComposer
         };
     }
 
-    private static string CostText(CallPrice price, BeginRecord begin, CallOutcome outcome)
+    private static string? CostText(CallPrice price, BeginRecord begin, CallOutcome outcome)
     {
+        if (begin.Price.Version == UsageEvent.Unpriced && price.SaidCost is null)
+            return null;
         if (outcome.InsteadOf is { } before)
             return Text(price.Cost(outcome.Usage), begin.PriceOf(before).Cost(before.Usage), price);
         return price.SaidCost is { } said ? said.ToString("0.############################", CultureInfo.InvariantCulture) : Text(price.Cost(outcome.Usage), default, price);
@@ -66,7 +68,7 @@ internal static class UsageEventComposer
     private static string? SpendText(CallPrice price, BeginRecord begin, CallOutcome outcome)
     {
         if (outcome.InsteadOf is not { } before)
-            return price.IsSpendCost ? null : Text(price.Spend(outcome.Usage), default, price);
+            return price.IsSpendCost || begin.Price.Version == UsageEvent.Unpriced ? null : Text(price.Spend(outcome.Usage), default, price);
         var then = begin.PriceOf(before);
         return price.IsSpendCost && then.IsSpendCost ? null : Text(price.Spend(outcome.Usage), then.Spend(before.Usage), price);
     }

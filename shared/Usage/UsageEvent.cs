@@ -8,6 +8,9 @@ namespace Quota.Shared.Usage;
 /// </summary>
 public sealed record UsageEvent
 {
+    /// <summary>Values of <see cref="PriceVersion"/> that name no price.</summary>
+    public const string PricedAsHeld = "held", Unpriced = "unknown";
+
     /// <summary>The one value of <see cref="CostSource"/>.</summary>
     public const string OfProvider = "provider";
 
@@ -98,9 +101,13 @@ public sealed record UsageEvent
     /// <summary>The provider's own usage object, verbatim; absent when it told none, or what is no JSON.</summary>
     public RawJson? UsageRaw { get; init; }
 
+    /// <summary>
+    /// Of an event that was made from its hold when its price was gone: <see cref="PricedAsHeld"/> where money was held, which it then costs;
+    /// else <see cref="Unpriced"/>, and it has no cost.
+    /// </summary>
     public string? PriceVersion { get; init; }
 
-    /// <summary>What the vendor charges, by its own word or by the price book: decimal text in <see cref="Currency"/>.</summary>
+    /// <summary>What the vendor charges, by its own word or by the price book: decimal text in <see cref="Currency"/>; absent when it is not known, which is never 0.</summary>
     public string? Cost { get; init; }
 
     /// <summary><see cref="OfProvider"/> when the vendor itself said what the call costs; absent when it is the price book's amount.</summary>
