@@ -70,6 +70,34 @@ public sealed class GatheringTests : IAsyncLifetime
         (await one.StandingAsync()).ShouldBe((610, 0));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task What_is_put_and_not_answered_is_put_again_and_counts_once(int seed)
+    {
+        await using var wire = new FaultyWire(_redis.Port, seed, WireFault.CutAnswer);
+        var orders = new PlayedOrders("a", "b");
+        var (one, two) = (await GatewayAsync("a", orders, wire: wire), await GatewayAsync("b", orders));
+        await two.CallAsync(quantity: 500, used: 200);
+        await one.CallAsync(quantity: 500, used: 300);
+        await two.CallAsync(quantity: 1, used: 0);   // finds that another counts here, too
+        var running = await one.HoldAsync(700);
+        await _redis.FlushAllAsync();
+        await two.ClosedAsync("put together by all gateways");
+        wire.Odds = 1;
+        one.Call(orders.Gathering.ShouldNotBeNull());
+        await Eventually.TrueAsync("an answer was cut", () => wire.Done.GetValueOrDefault(WireFault.CutAnswer) > 0);
+        wire.Odds = 0.3;
+        await Eventually.TrueAsync("it has put its part", async () => await two.HasPutAsync("a") || await two.IsOpenAsync(), TimeSpan.FromSeconds(60), () => $"{one.Closed}, {wire.Done.GetValueOrDefault(WireFault.CutAnswer)} answers cut");
+        wire.Calm();
+        await Task.WhenAll(one.OpenAsync(), two.OpenAsync());
+        (await two.StandingAsync()).ShouldBe((500, 700));
+        (await two.StandingAsync(two.Rate)).Held.ShouldBe(1);
+        await one.EndAsync(running, 650);
+        (await two.StandingAsync()).ShouldBe((1150, 0));
+    }
+
     [Fact]
     public async Task It_stays_closed_until_the_one_that_was_killed_is_back()
     {
@@ -165,9 +193,9 @@ public sealed class GatheringTests : IAsyncLifetime
         await _redis.DisposeAsync();
     }
 
-    private async Task<StoreGateway> GatewayAsync(string instance, IEpochOrders orders, StoreGateway? earlier = null)
+    private async Task<StoreGateway> GatewayAsync(string instance, IEpochOrders orders, StoreGateway? earlier = null, FaultyWire? wire = null)
     {
-        var gateway = await StoreGateway.StartAsync(_redis, _org, instance, earlier, orders);
+        var gateway = await StoreGateway.StartAsync(_redis, _org, instance, earlier, orders, wire);
         _gateways.Add(gateway);
         return gateway;
     }

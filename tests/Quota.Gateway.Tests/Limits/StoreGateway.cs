@@ -44,9 +44,10 @@ internal sealed class StoreGateway : IAsyncDisposable
 
     public string? Epoch => Store.Epoch(_org).Id;
 
-    public static async Task<StoreGateway> StartAsync(RedisServer redis, string org, string instance, StoreGateway? earlier = null, IEpochOrders? orders = null)
+    /// <param name="wire">What its connection goes through; null: nothing.</param>
+    public static async Task<StoreGateway> StartAsync(RedisServer redis, string org, string instance, StoreGateway? earlier = null, IEpochOrders? orders = null, FaultyWire? wire = null)
     {
-        var configuration = new Microsoft.Extensions.Configuration.ConfigurationManager { ["ConnectionStrings:Redis"] = redis.ConnectionString };
+        var configuration = new Microsoft.Extensions.Configuration.ConfigurationManager { ["ConnectionStrings:Redis"] = wire is null ? redis.ConnectionString : $"127.0.0.1:{wire.Port}" };
         var options = LimitsOptions.Read(new Quota.Shared.Hosting.Settings(configuration, new Quota.Shared.Hosting.SettingsReport())) with { JoinWait = TimeSpan.Zero };
         var gateway = new StoreGateway(await ConnectionMultiplexer.ConnectAsync(options.Redis), options, org, instance, earlier, orders);
         await gateway.Probe.LookAsync();
@@ -98,7 +99,8 @@ internal sealed class StoreGateway : IAsyncDisposable
     }
 
     /// <summary>Of a gathering.</summary>
-    public async Task<bool> HasPutAsync() => await _connection.GetDatabase().HashGetAsync(QuotaKeys.Gathering(_org), $"p:{_instance}") == "done";
+    /// <param name="instance">Whose part; null: its own.</param>
+    public async Task<bool> HasPutAsync(string? instance = null) => await _connection.GetDatabase().HashGetAsync(QuotaKeys.Gathering(_org), $"p:{instance ?? _instance}") == "done";
 
     public Task ClosedAsync(string reason) => Eventually.TrueAsync($"closed: {reason}", async () =>
     {

@@ -86,7 +86,10 @@ public sealed class GatewayProcess : IAsyncDisposable
     public IReadOnlyList<JsonElement> Events()
     {
         var path = Path.Combine(SpoolFolder, "events.jsonl");
-        return File.Exists(path) ? [.. File.ReadAllLines(path).Select(line => JsonElement.Parse(line))] : [];
+        if (!File.Exists(path))
+            return [];
+        var text = File.ReadAllText(path);
+        return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line))];   // the last may be in the middle of being written
     }
 
     /// <summary>Waits until there are this many events; fails when there are more.</summary>
