@@ -21,7 +21,7 @@ internal sealed class StoreProbe(StoreConnection connection, QuotaStore store, G
             {
                 await LookAsync();
                 foreach (var part in store.Epochs.Chunk(MostAtOnce))
-                    await Task.WhenAll(part.Select(epoch => epoch.LookForCompanyAsync()));
+                    await Task.WhenAll(part.Select(epoch => epoch.LookAsync()));
             }
             catch (Exception problem) when (problem is RedisException or TimeoutException or StoreClosedException)
             {

@@ -165,13 +165,19 @@ internal sealed class OrgEpoch(
     }
 
     /// <summary>
-    /// Looks whether another gateway has come. Asked each second, since an idle gateway has no calls that would tell it, and one that takes
-    /// itself for alone would rebuild lost counters without the other's calls.
+    /// Looks whether the epoch is still there, and whether another gateway has come. Asked each second, since an idle gateway has no calls that would
+    /// tell it: it would show counters that are gone as unused, and take itself for alone and rebuild lost ones without the other's calls.
     /// </summary>
-    public async Task LookForCompanyAsync()
+    public async Task LookAsync()
     {
-        if (IsAlone)
-            NoteCompany(await connection.FieldsAsync(QuotaKeys.Epoch(orgId)));
+        if (_epoch is not { } epoch)
+            return;
+        var fields = epoch.IsAlone ? await connection.FieldsAsync(QuotaKeys.Epoch(orgId)) : 0;
+        var isThere = epoch.IsAlone ? fields > 0 : (await connection.HashAsync(QuotaKeys.Epoch(orgId), "id"))[0] == epoch.Id;
+        if (!isThere && Id == epoch.Id)
+            Refuse("epoch");
+        else if (epoch.IsAlone)
+            NoteCompany(fields);
     }
 
     /// <summary>Notes in the book how far the store has acknowledged this gateway's mutations.</summary>

@@ -50,6 +50,25 @@ public sealed class StoreFaultTests : IAsyncLifetime
         (await gateway.StandingAsync(gateway.Rate)).Used.ShouldBe(101);   // a rate begins full, the side that never admits too much; then the running call
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Emptied_it_is_noticed_by_a_gateway_without_calls(bool isShared)
+    {
+        var gateway = await GatewayAsync("a");
+        await gateway.CallAsync(quantity: 500, used: 300);
+        if (isShared)
+        {
+            await (await GatewayAsync("b")).CallAsync(quantity: 1, used: 1);
+            await gateway.LookAsync();
+        }
+        await gateway.LookAsync();
+        gateway.Closed.ShouldBeNull();
+        await _redis.FlushAllAsync();
+        await gateway.LookAsync();
+        gateway.Closed.ShouldNotBeNull();
+    }
+
     [Fact]
     public async Task Replaced_by_an_empty_one_on_the_same_port_it_is_rebuilt()
     {

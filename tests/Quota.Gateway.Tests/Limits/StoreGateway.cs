@@ -115,6 +115,9 @@ internal sealed class StoreGateway : IAsyncDisposable
         }
     });
 
+    /// <summary>As the probe does each second.</summary>
+    public Task LookAsync() => Store.Epoch(_org).LookAsync();
+
     public Task RebuildAsync() => _rebuild.RunAsync(Store.Epoch(_org));
 
     /// <summary>As the snapshot does while counters are gathered.</summary>
