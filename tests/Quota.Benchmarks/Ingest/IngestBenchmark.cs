@@ -66,7 +66,7 @@ internal static class IngestBenchmark
         var isMet = true;
         foreach (var mark in marks)
         {
-            if (mark > 1)
+            if ((mark - 1) * 1_000_000L > load.Sent)
                 await load.UntilAsync((mark - 1) * 1_000_000L);
             var before = ServerCpu();
             var result = await load.UntilAsync(mark * 1_000_000L);

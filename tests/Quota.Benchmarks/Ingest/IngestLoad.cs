@@ -18,6 +18,9 @@ internal sealed class IngestLoad(CoreProcess core, bool isGateway, int size, int
     private readonly HttpClient _http = new() { BaseAddress = new Uri(core.Url), Timeout = TimeSpan.FromSeconds(60) };
     private long _next;
 
+    /// <summary>Events since the beginning.</summary>
+    public long Sent => _next;
+
     public void Dispose() => _http.Dispose();
 
     /// <summary>Sends until so many events were sent since the beginning.</summary>
