@@ -84,6 +84,10 @@ internal sealed record BeginRecord
         init;
     }
 
+    /// <summary>Nobody can say what the call costs, see <see cref="UsageEvent.Unpriced"/>.</summary>
+    [JsonIgnore]
+    public bool IsUnpriced => Price.Version == UsageEvent.Unpriced;
+
     /// <summary>What the call's usage is charged by: at the tier that was answered, else the one that was asked for, at the instant of its reserve.</summary>
     public CallPrice PriceOf(CallOutcome outcome) => new(PriceFunction, new PriceTerms(outcome.ServiceTier ?? ServiceTier, At), Markup ?? 1, outcome.ProviderCost);
 }

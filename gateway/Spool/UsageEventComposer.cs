@@ -57,7 +57,7 @@ internal static class UsageEventComposer
 
     private static string? CostText(CallPrice price, BeginRecord begin, CallOutcome outcome)
     {
-        if (begin.Price.Version == UsageEvent.Unpriced && price.SaidCost is null)
+        if (begin.IsUnpriced && price.SaidCost is null)
             return null;
         if (outcome.InsteadOf is { } before)
             return Text(price.Cost(outcome.Usage), begin.PriceOf(before).Cost(before.Usage), price);
@@ -68,7 +68,7 @@ internal static class UsageEventComposer
     private static string? SpendText(CallPrice price, BeginRecord begin, CallOutcome outcome)
     {
         if (outcome.InsteadOf is not { } before)
-            return price.IsSpendCost || begin.Price.Version == UsageEvent.Unpriced ? null : Text(price.Spend(outcome.Usage), default, price);
+            return price.IsSpendCost || begin.IsUnpriced ? null : Text(price.Spend(outcome.Usage), default, price);
         var then = begin.PriceOf(before);
         return price.IsSpendCost && then.IsSpendCost ? null : Text(price.Spend(outcome.Usage), then.Spend(before.Usage), price);
     }

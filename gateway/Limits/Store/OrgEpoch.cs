@@ -1,4 +1,3 @@
-using System.Text;
 using Quota.Shared.ControlPlane;
 using StackExchange.Redis;
 
@@ -125,9 +124,9 @@ internal sealed class OrgEpoch(
         try
         {
             Close("the counters are being rebuilt");   // from here on no call goes through, and none is begun (see CallRecorder)
-            var there = (await AskAsync("open", "none", long.MaxValue))[1];
+            var there = (await AskAsync("open", "none", long.MaxValue)).Epoch;
             var id = Guid.CreateVersion7(clock.GetUtcNow()).ToString("N")[16..];
-            if ((await AskAsync("build", id, 0, there))[0] != "building")
+            if ((await AskAsync("build", id, 0, there)).Result != EpochAnswer.Building)
                 throw new StoreClosedException("somebody else has opened other counters meanwhile");
             var ops = content();
             foreach (var part in ops.Chunk(EpochFill.MostAtOnce))
@@ -136,7 +135,7 @@ internal sealed class OrgEpoch(
                     throw new StoreClosedException($"the rebuild was interrupted ({suspect})");
             }
             var ready = await AskAsync("ready", id, 0);
-            if (ready[0] != "open")
+            if (ready.Result != EpochAnswer.Open)
                 throw new StoreClosedException("the rebuild was interrupted by another");
             Use(ready, isAlone: true);
             events.Rebuilt(orgId, ops.Count);
@@ -154,9 +153,9 @@ internal sealed class OrgEpoch(
         try
         {
             var answer = await AskAsync("adopt", "", 0);
-            if (answer[0] != "open")
+            if (answer.Result != EpochAnswer.Open)
                 throw new StoreClosedException("there are no counters to take; rebuild them on one gateway first");
-            Use(answer, isAlone: answer[4] == "0");
+            Use(answer, isAlone: answer.Others == 0);
         }
         finally
         {
@@ -172,12 +171,11 @@ internal sealed class OrgEpoch(
     {
         if (_epoch is not { } epoch)
             return;
-        var fields = epoch.IsAlone ? await connection.FieldsAsync(QuotaKeys.Epoch(orgId)) : 0;
-        var isThere = epoch.IsAlone ? fields > 0 : (await connection.HashAsync(QuotaKeys.Epoch(orgId), "id"))[0] == epoch.Id;
-        if (!isThere && Id == epoch.Id)
+        var (there, fields) = (connection.HashAsync(QuotaKeys.Epoch(orgId), "id"), connection.FieldsAsync(QuotaKeys.Epoch(orgId)));
+        if ((await there)[0] == epoch.Id)
+            NoteCompany(await fields);
+        else if (Id == epoch.Id)
             Refuse("epoch");
-        else if (epoch.IsAlone)
-            NoteCompany(fields);
     }
 
     /// <summary>Notes in the book how far the store has acknowledged this gateway's mutations.</summary>
@@ -205,7 +203,7 @@ internal sealed class OrgEpoch(
         {
             if (_epoch is { } other)
                 return other.Id;
-            reason = ReasonOf(await TryOpenAsync());
+            reason = EpochAnswer.ReasonOf(await TryOpenAsync());
             if (_epoch is { } opened)
                 return opened.Id;
         }
@@ -226,25 +224,25 @@ internal sealed class OrgEpoch(
     {
         var known = book.Read(orgId);
         var answer = await AskAsync("open", known?.Id ?? "", Math.Max(known?.Acknowledged ?? 0, Acknowledged), events.Orders is null ? "" : "ask");
-        if (answer[0] == "waits" && answer[5].Split(' ').Any(events.IsLost))
-            answer[0] = "lost";   // nobody will ever say that its part is there
-        HasLost = answer[0] is "lost" or "gathering" || _called is not null;
-        if (answer[0] == "none")
+        if (answer.Result == EpochAnswer.Waits && answer.Rest.Split(' ').Any(events.IsLost))
+            answer = answer with { Result = EpochAnswer.Lost };   // nobody will ever say that its part is there
+        HasLost = answer.Result is EpochAnswer.Lost or EpochAnswer.Gathering || _called is not null;
+        if (answer.Result == EpochAnswer.None)
             answer = await FirstAsync();
-        if (HasLost && known is { IsAlone: true } && answer[4] != "0")
+        if (HasLost && known is { IsAlone: true } && answer.Others != 0)
             Keep(known with { IsAlone = false });   // others have gone on without this gateway: what it knows must not replace theirs
-        if (events.Orders is { } core && (_called is not null || answer[0] is "gathering" or "none" || (answer[0] == "lost" && book.Read(orgId) is not { IsAlone: true }))
-            && await GatherAsync(core, answer[0] is "lost" or "none") is { } gathered)
+        var mustGather = _called is not null || answer.Result is EpochAnswer.Gathering or EpochAnswer.None || (answer.Result == EpochAnswer.Lost && book.Read(orgId) is not { IsAlone: true });
+        if (mustGather && events.Orders is { } core && await GatherAsync(core, answer.Result is EpochAnswer.Lost or EpochAnswer.None) is { } gathered)
             return gathered;
-        if (answer[0] == "joined")
+        if (answer.Result == EpochAnswer.Joined)
         {
             _joinedAt = clock.GetTimestamp();
             if (options.JoinWait == TimeSpan.Zero)
                 return await TryOpenAsync();
         }
-        if (answer[0] == "open")
-            Use(answer, isAlone: (known?.IsAlone ?? true) && answer[4] == "0");
-        return answer[0];
+        if (answer.Result == EpochAnswer.Open)
+            Use(answer, isAlone: (known?.IsAlone ?? true) && answer.Others == 0);
+        return answer.Result;
     }
 
     /// <summary>Puts the counters together with the others. Null: nothing is gathered, and what the store says of itself counts.</summary>
@@ -256,31 +254,30 @@ internal sealed class OrgEpoch(
             Interlocked.CompareExchange(ref _called, null, called);   // over, or never was
             return null;
         }
-        if (there[0] != "open")
-            return "gathering";
+        if (there.Result != EpochAnswer.Open)
+            return EpochAnswer.Gathering;
         Use(there, isAlone: order.Participants.Count == 1);
         (_opened, _called, HasLost) = (order, null, false);
         _ = core.OpenedAsync(order);
-        return "open";
+        return EpochAnswer.Open;
     }
 
     /// <summary>There are no counters yet, and this gateway knows of none: somebody else may, and only the core knows whether there is anybody.</summary>
-    private async Task<string[]> FirstAsync()
+    private async Task<EpochAnswer> FirstAsync()
     {
         var order = await events.Orders!.AskAsync(orgId, lost: false);
-        return order is null or { State: EpochOrder.Fresh } ? await AskAsync("open", "", 0, order?.Epoch ?? "") : ["none", "", "", "0", "0"];
+        return order is null or { State: EpochOrder.Fresh } ? await AskAsync("open", "", 0, order?.Epoch ?? "") : new(EpochAnswer.None);
     }
 
-    /// <summary>Asks <c>epoch.lua</c>: result, epoch id, run id, this gateway's mutations, number of other gateways, who of them has yet to look.</summary>
-    private async Task<string[]> AskAsync(string what, string epoch, long acknowledged, string seen = "") =>
-        [.. (await connection.EvaluateAsync(StoreConnection.Epoch, [QuotaKeys.Epoch(orgId)], [what, identity.Instance, epoch, acknowledged, seen], isFirst: true)).Select(Encoding.ASCII.GetString)];
+    private Task<EpochAnswer> AskAsync(string what, string epoch, long acknowledged, string seen = "") =>
+        EpochAnswer.AskAsync(connection, StoreConnection.Epoch, [QuotaKeys.Epoch(orgId)], [what, identity.Instance, epoch, acknowledged, seen]);
 
-    private void Use(string[] answer, bool isAlone)
+    private void Use(EpochAnswer answer, bool isAlone)
     {
-        var epoch = new KnownEpoch(answer[1], Number(answer[3]), isAlone);
+        var epoch = new KnownEpoch(answer.Epoch, answer.Own, isAlone);
         Keep(epoch);   // before the first call: a store that is emptied later must be noticed after a restart, too
         lock (_gate)
-            (_epoch, _closed, _run, _isLoaded, _frequentIsLoaded, _acknowledged) = (epoch, null, answer[2], false, false, epoch.Acknowledged);
+            (_epoch, _closed, _run, _isLoaded, _frequentIsLoaded, _acknowledged) = (epoch, null, answer.Run, false, false, epoch.Acknowledged);
     }
 
     /// <summary>From here on the epoch before is nothing to this gateway, nor what it had done in it.</summary>
@@ -338,7 +335,7 @@ internal sealed class OrgEpoch(
             {
                 if (await MendAsync() is not { } result)
                     break;
-                if (result == "lost" && book.Read(orgId) is { IsAlone: true })
+                if (result == EpochAnswer.Lost && book.Read(orgId) is { IsAlone: true })
                 {
                     await events.RebuildAsync(this);
                     break;
@@ -366,12 +363,12 @@ internal sealed class OrgEpoch(
             if (_epoch is not null && _closed is null)
                 return null;
             if (_joinedAt is { } joined && clock.GetElapsedTime(joined) < options.JoinWait)
-                return "joined";
+                return EpochAnswer.Joined;
             var result = await TryOpenAsync();
-            if (result == "open")
+            if (result == EpochAnswer.Open)
                 return null;
             lock (_gate)
-                _closed = ReasonOf(result);
+                _closed = EpochAnswer.ReasonOf(result);
             return result;
         }
         finally
@@ -379,16 +376,6 @@ internal sealed class OrgEpoch(
             _mending.Release();
         }
     }
-
-    private static string ReasonOf(string result) => result switch
-    {
-        "waits" => "the counter store was restarted, and other gateways have yet to confirm that nothing is lost",
-        "building" => "the counters are being rebuilt",
-        "gathering" or "none" => "the counters are being put together by all gateways",
-        "joined" => "this gateway has just joined others that count here",
-        "lost" => "the counter store has lost use that it had acknowledged; rebuild the counters",
-        _ => $"the counter store answered '{result}'",
-    };
 
     private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
 }

@@ -1,6 +1,4 @@
-using System.Text;
 using Quota.Shared.ControlPlane;
-using StackExchange.Redis;
 
 namespace Quota.Gateway.Limits.Store;
 
@@ -25,7 +23,7 @@ internal sealed class OrgGathering(string orgId, StoreConnection connection, Lim
     /// <param name="keep">Notes the new epoch for later runs; called before anything is put into it.</param>
     /// <returns>As the store answers (see <c>gather.lua</c>), and the order. Null: nothing is gathered, and what the store says of itself counts.</returns>
     /// <exception cref="StoreClosedException">The core does not answer, or calls of an earlier run are still being recovered.</exception>
-    public async Task<(string[] Answer, EpochOrder Order)?> TakePartAsync(IEpochOrders core, bool isLost, string? called, Action<string> keep)
+    public async Task<(EpochAnswer Answer, EpochOrder Order)?> TakePartAsync(IEpochOrders core, bool isLost, string? called, Action<string> keep)
     {
         var order = await core.AskAsync(orgId, isLost);
         for (var i = 0; i < MostOrders; i++)
@@ -33,43 +31,42 @@ internal sealed class OrgGathering(string orgId, StoreConnection connection, Lim
             if (order is not { State: EpochOrder.Gathering })
                 return null;
             if (!order.Participants.Contains(identity.Instance) || (order.Lost.Count > 0 && order.Epoch != called))
-                return (["gathering", order.Epoch, "", "0", "1"], order);
+                return (new(EpochAnswer.Gathering, order.Epoch), order);
             var answer = await AskAsync("begin", order, string.Join(' ', order.Participants));
-            if (answer[0] == "stale")
+            if (answer.Result == EpochAnswer.Stale)
                 return null;
-            if (answer[0] == "gathering")
+            if (answer.Result == EpochAnswer.Gathering)
             {
                 keep(order.Epoch);
                 answer = await PutAsync(order, answer);
             }
-            if (answer[0] != "lost")
+            if (answer.Result != EpochAnswer.Lost)
                 return (answer, order);
             order = await core.AskAsync(orgId, lost: true, again: order.Generation);
         }
         throw new StoreClosedException("the counters are being put together, and were lost again meanwhile");
     }
 
-    private async Task<string[]> PutAsync(EpochOrder order, string[] begun)
+    private async Task<EpochAnswer> PutAsync(EpochOrder order, EpochAnswer begun)
     {
-        var progress = begun[5];
+        var progress = begun.Rest;
         if (progress == "done")
             return begun;
         if (_mine is not { } mine || mine.Epoch != order.Epoch)
         {
             if (progress != "0")
-                return ["lost"];   // by an earlier run, of what it knew then
+                return new(EpochAnswer.Lost);   // by an earlier run, of what it knew then
             _mine = mine = (order.Epoch, [.. events.Content(orgId).Chunk(EpochFill.MostAtOnce)]);
             events.Gathering(orgId, order, mine.Parts.Sum(part => part.Length));
         }
         for (var i = int.Parse(progress, CultureInfo.InvariantCulture); i < mine.Parts.Count; i++)
         {
             if (await _fill.PutAsync(order.Epoch, [new PartOp(i), .. mine.Parts[i]]) is not null)
-                return ["lost"];
+                return new(EpochAnswer.Lost);
         }
         return await AskAsync("done", order, mine.Parts.Count.ToString(CultureInfo.InvariantCulture));
     }
 
-    private async Task<string[]> AskAsync(string what, EpochOrder order, string last) =>
-        [.. (await connection.EvaluateAsync(StoreConnection.Gather, [QuotaKeys.Epoch(orgId), QuotaKeys.Gathering(orgId)],
-            [what, identity.Instance, order.Epoch, order.Generation, last], isFirst: true)).Select(Encoding.ASCII.GetString)];
+    private Task<EpochAnswer> AskAsync(string what, EpochOrder order, string last) => EpochAnswer.AskAsync(
+        connection, StoreConnection.Gather, [QuotaKeys.Epoch(orgId), QuotaKeys.Gathering(orgId)], [what, identity.Instance, order.Epoch, order.Generation, last]);
 }

@@ -82,8 +82,7 @@ internal sealed class ReplayEvents(int seed, int count, DateTimeOffset now)
     {
         Span<byte> id = stackalloc byte[16];
         BinaryPrimitives.WriteInt64BigEndian(id, at.ToUnixTimeMilliseconds() << 16);
-        (id[6], id[8]) = (0x70, 0x80);
-        BinaryPrimitives.WriteInt32BigEndian(id[10..], seed);
+        (id[6], id[8]) = (0x70, 0x80);   // version 7
         BinaryPrimitives.WriteInt32BigEndian(id[12..], number);
         return new Guid(id, bigEndian: true);
     }
